@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT
+import { Exit, type ExitCode } from './exit.ts';
+
+interface CatalogueEntry {
+  readonly exit: ExitCode;
+  /** What happened, why, and the next step. `{name}` is replaced by the parameter of that name. Lower case, no full stop at the end. */
+  readonly message: string;
+}
+
+/**
+ * Every error that a person can act on. A code is stable once released: it is never renamed and never used for something else.
+ * Parameters carry names, paths and numbers, never a secret.
+ */
+export const errorCatalogue = {
+  // Anything
+  unexpected: { exit: Exit.unexpected, message: 'an unexpected failure in {where}: {cause}; this is a bug, please report it' },
+  usage: { exit: Exit.usage, message: '{problem}; see: {command} --help' },
+
+  // Names and values
+  'profile-name-invalid': {
+    exit: Exit.usage,
+    message: 'the profile name {name} is not allowed: 1 to 64 letters, digits, "_" or "-", starting with a letter or digit',
+  },
+  'secret-name-invalid': {
+    exit: Exit.usage,
+    message: 'the secret name {name} is not allowed: {reason}; use 1 to 256 bytes of UTF-8 without control characters',
+  },
+  'value-too-long': {
+    exit: Exit.usage,
+    message: 'the value has {length} bytes and a secret holds at most {limit}; store the file encrypted and its key here',
+  },
+
+  // Profiles and vaults
+  'vault-not-initialised': { exit: Exit.notInitialised, message: 'profile {profile} has no vault; create it with: sesame init -p {profile}' },
+  'vault-exists': { exit: Exit.alreadySo, message: 'profile {profile} already has a vault; nothing was changed' },
+  'vault-locked': { exit: Exit.locked, message: 'the vault of profile {profile} is locked; open it with: sesame unlock -p {profile}' },
+  'vault-already-unlocked': { exit: Exit.alreadySo, message: 'the vault of profile {profile} is unlocked already' },
+  'vault-busy': { exit: Exit.unexpected, message: 'the vault of profile {profile} is busy with {operation}; try again when it has ended' },
+  'vault-damaged': {
+    exit: Exit.damaged,
+    message: 'the vault file {path} is damaged: {reason}; nothing was changed, restore the file from a backup',
+  },
+  'vault-file-missing': {
+    exit: Exit.damaged,
+    message: 'the vault file {path} is missing although profile {profile} is initialised; restore it from a backup',
+  },
+  'vault-key-refused': {
+    exit: Exit.damaged,
+    message: 'the factor was right but its key does not open {path}: the file is damaged or belongs to another profile; restore it from a backup',
+  },
+  'entry-damaged': {
+    exit: Exit.damaged,
+    message: 'the entry {name} of profile {profile} is damaged and cannot be decrypted; the other entries are unaffected, set it anew',
+  },
+  'profile-not-found': { exit: Exit.notFound, message: 'there is no profile {profile}; see: sesame profile list' },
+  'profile-active': { exit: Exit.alreadySo, message: 'profile {profile} is active already' },
+  'profile-inactive': { exit: Exit.alreadySo, message: 'profile {profile} is not active' },
+  'secret-not-found': { exit: Exit.notFound, message: 'profile {profile} has no secret {name}; see: sesame secret list -p {profile}' },
+
+  // Factors
+  'authentication-failed': {
+    exit: Exit.authenticationFailed,
+    message: 'the {factor} does not open the vault of profile {profile}; nothing was changed',
+  },
+  'authentication-delayed': {
+    exit: Exit.authenticationFailed,
+    message: 'too many failed attempts on profile {profile}; wait {seconds} s, then the right factor works again',
+  },
+  'factor-unknown': { exit: Exit.usage, message: 'there is no factor {factor}; known are: {known}' },
+  'factor-not-enrolled': {
+    exit: Exit.notFound,
+    message: 'profile {profile} has no factor {factor}; see: sesame factor list -p {profile}',
+  },
+  'factor-enrolled': { exit: Exit.alreadySo, message: 'profile {profile} has the factor {factor} already; remove it first to replace it' },
+  'factor-last': {
+    exit: Exit.usage,
+    message: 'the factor {factor} is the last way into profile {profile}; add another one before you remove it',
+  },
+  'factor-required': {
+    exit: Exit.usage,
+    message: 'the policy of profile {profile} requires the factor {factor}; change the policy before you remove it',
+  },
+  'factor-evidence-missing': {
+    exit: Exit.usage,
+    message: 'this needs evidence for the factor {factor} of profile {profile} and none was given; nothing was changed',
+  },
+  'recovery-key-malformed': {
+    exit: Exit.authenticationFailed,
+    message: 'the recovery key has a typing error: {reason}; check it against the paper it was written on',
+  },
+  'password-empty': { exit: Exit.usage, message: 'the password is empty; give it as the first line of standard input' },
+  'file-damaged': {
+    exit: Exit.damaged,
+    message: 'the file {path} is damaged: {reason}; nothing was changed, restore it from a backup',
+  },
+  'file-too-new': {
+    exit: Exit.damaged,
+    message: 'the file {path} has version {version} and this program knows versions up to {known}; update the program',
+  },
+
+  // Access
+  'access-denied': { exit: Exit.denied, message: '{client} may not {action} {what}; an administrator grants it under [profiles.{profile}.secrets.access]' },
+  'clearance-too-low': {
+    exit: Exit.denied,
+    message: '{client} has clearance {clearance} and {kind} needs {level}; an administrator raises it under [clients]',
+  },
+  'client-refused': {
+    exit: Exit.denied,
+    message: 'the user with uid {uid} matches no client of this device; an administrator adds it under [clients]',
+  },
+  'rate-limited': { exit: Exit.denied, message: '{client} sent more than {limit} requests a second; slow down or raise [global.rate_limit]' },
+
+  // Bus
+  'daemon-unreachable': {
+    exit: Exit.unreachable,
+    message: '{daemon} does not answer at {where}: {reason}; see whether it runs and what it logged',
+  },
+  'request-timed-out': { exit: Exit.unreachable, message: '{daemon} did not answer {kind} within {seconds} s' },
+  'handshake-failed': { exit: Exit.unreachable, message: 'the handshake with {daemon} failed: {reason}' },
+  'connection-closed': { exit: Exit.unreachable, message: 'the connection to {daemon} was closed while {kind} was under way' },
+  'message-invalid': { exit: Exit.unexpected, message: 'the message {kind} is malformed: {reason}' },
+  'message-unknown': { exit: Exit.usage, message: 'the message {kind} is not known here; program and daemons are of different versions' },
+  'frame-too-long': { exit: Exit.usage, message: 'a message of {length} bytes is longer than the limit of {limit}' },
+  'key-file-damaged': {
+    exit: Exit.damaged,
+    message: 'the key file {path} does not match its checksum: {reason}; remove the three files of this key and restart both daemons',
+  },
+  'already-running': { exit: Exit.alreadySo, message: '{daemon} runs already on {where}' },
+
+  // Secret memory
+  'secret-memory-exhausted': {
+    exit: Exit.unexpected,
+    message: 'no room in secret memory: {length} bytes were asked for and the limit of locked memory is {limit}; raise LimitMEMLOCK or rc_ulimit -l',
+  },
+
+  // Storage
+  'storage-full': { exit: Exit.storage, message: 'no space left on the file system of {path}; nothing was changed, free some space' },
+  'storage-read-only': { exit: Exit.storage, message: '{path} is on a read-only file system; nothing was changed, mount it writable' },
+  'storage-failed': { exit: Exit.storage, message: 'writing {path} failed: {cause}; nothing was changed' },
+  'file-unreadable': { exit: Exit.storage, message: 'reading {path} failed: {cause}' },
+
+  // Audit
+  'audit-damaged': { exit: Exit.damaged, message: 'the audit chain {path} is broken at line {line}: {reason}' },
+  'audit-tail-missing': {
+    exit: Exit.damaged,
+    message: 'the audit chain {path} ends at entry {sequence} but its head vouches for entry {head}: the tail was cut off or the file was replaced',
+  },
+
+  // Configuration
+  'configuration-invalid': { exit: Exit.configuration, message: '{file}:{line}:{column}: {problem}; {remedy}' },
+  'configuration-locked': { exit: Exit.configuration, message: 'the setting {key} is locked by {policy}; the value of {file} is ignored' },
+  'installation-invalid': { exit: Exit.damaged, message: 'the file {path} is not a valid installation: {reason}; restore it from a backup' },
+} as const satisfies Record<string, CatalogueEntry>;
+
+export type ErrorCode = keyof typeof errorCatalogue;
+
+type Placeholders<Text extends string> = Text extends `${string}{${infer Name}}${infer Rest}` ? Name | Placeholders<Rest> : never;
+
+/** The parameters that the message of a code names. */
+export type ErrorParameters<Code extends ErrorCode> = Readonly<
+  Record<Placeholders<(typeof errorCatalogue)[Code]['message']>, string | number>
+>;
