@@ -31,11 +31,20 @@ export const errorCatalogue = {
   },
 
   // Profiles and vaults
-  'vault-not-initialised': { exit: Exit.notInitialised, message: 'profile {profile} has no vault; create it with: sesame init -p {profile}' },
+  'vault-not-initialised': {
+    exit: Exit.notInitialised,
+    message: 'profile {profile} has no vault; create it with: sesame init -p {profile}',
+  },
   'vault-exists': { exit: Exit.alreadySo, message: 'profile {profile} already has a vault; nothing was changed' },
-  'vault-locked': { exit: Exit.locked, message: 'the vault of profile {profile} is locked; open it with: sesame unlock -p {profile}' },
+  'vault-locked': {
+    exit: Exit.locked,
+    message: 'the vault of profile {profile} is locked; open it with: sesame unlock -p {profile}',
+  },
   'vault-already-unlocked': { exit: Exit.alreadySo, message: 'the vault of profile {profile} is unlocked already' },
-  'vault-busy': { exit: Exit.unexpected, message: 'the vault of profile {profile} is busy with {operation}; try again when it has ended' },
+  'vault-busy': {
+    exit: Exit.unexpected,
+    message: 'the vault of profile {profile} is busy with {operation}; try again when it has ended',
+  },
   'vault-damaged': {
     exit: Exit.damaged,
     message: 'the vault file {path} is damaged: {reason}; nothing was changed, restore the file from a backup',
@@ -46,16 +55,21 @@ export const errorCatalogue = {
   },
   'vault-key-refused': {
     exit: Exit.damaged,
-    message: 'the factor was right but its key does not open {path}: the file is damaged or belongs to another profile; restore it from a backup',
+    message:
+      'the factor was right but its key does not open {path}: the file is damaged or belongs to another profile; restore it from a backup',
   },
   'entry-damaged': {
     exit: Exit.damaged,
-    message: 'the entry {name} of profile {profile} is damaged and cannot be decrypted; the other entries are unaffected, set it anew',
+    message:
+      'the entry {name} of profile {profile} is damaged and cannot be decrypted; the other entries are unaffected, set it anew',
   },
   'profile-not-found': { exit: Exit.notFound, message: 'there is no profile {profile}; see: sesame profile list' },
   'profile-active': { exit: Exit.alreadySo, message: 'profile {profile} is active already' },
   'profile-inactive': { exit: Exit.alreadySo, message: 'profile {profile} is not active' },
-  'secret-not-found': { exit: Exit.notFound, message: 'profile {profile} has no secret {name}; see: sesame secret list -p {profile}' },
+  'secret-not-found': {
+    exit: Exit.notFound,
+    message: 'profile {profile} has no secret {name}; see: sesame secret list -p {profile}',
+  },
 
   // Factors
   'authentication-failed': {
@@ -71,7 +85,10 @@ export const errorCatalogue = {
     exit: Exit.notFound,
     message: 'profile {profile} has no factor {factor}; see: sesame factor list -p {profile}',
   },
-  'factor-enrolled': { exit: Exit.alreadySo, message: 'profile {profile} has the factor {factor} already; remove it first to replace it' },
+  'factor-enrolled': {
+    exit: Exit.alreadySo,
+    message: 'profile {profile} has the factor {factor} already; remove it first to replace it',
+  },
   'factor-last': {
     exit: Exit.usage,
     message: 'the factor {factor} is the last way into profile {profile}; add another one before you remove it',
@@ -99,7 +116,10 @@ export const errorCatalogue = {
   },
 
   // Access
-  'access-denied': { exit: Exit.denied, message: '{client} may not {action} {what}; an administrator grants it under [profiles.{profile}.secrets.access]' },
+  'access-denied': {
+    exit: Exit.denied,
+    message: '{client} may not {action} {what}; an administrator grants it under [profiles.{profile}.secrets.access]',
+  },
   'clearance-too-low': {
     exit: Exit.denied,
     message: '{client} has clearance {clearance} and {kind} needs {level}; an administrator raises it under [clients]',
@@ -108,7 +128,10 @@ export const errorCatalogue = {
     exit: Exit.denied,
     message: 'the user with uid {uid} matches no client of this device; an administrator adds it under [clients]',
   },
-  'rate-limited': { exit: Exit.denied, message: '{client} sent more than {limit} requests a second; slow down or raise [global.rate_limit]' },
+  'rate-limited': {
+    exit: Exit.denied,
+    message: '{client} sent more than {limit} requests a second; slow down or raise [global.rate_limit]',
+  },
 
   // Bus
   'daemon-unreachable': {
@@ -119,23 +142,34 @@ export const errorCatalogue = {
   'handshake-failed': { exit: Exit.unreachable, message: 'the handshake with {daemon} failed: {reason}' },
   'connection-closed': { exit: Exit.unreachable, message: 'the connection to {daemon} was closed while {kind} was under way' },
   'message-invalid': { exit: Exit.unexpected, message: 'the message {kind} is malformed: {reason}' },
-  'message-unknown': { exit: Exit.usage, message: 'the message {kind} is not known here; program and daemons are of different versions' },
+  'message-unknown': {
+    exit: Exit.usage,
+    message: 'the message {kind} is not known here; program and daemons are of different versions',
+  },
   'frame-too-long': { exit: Exit.usage, message: 'a message of {length} bytes is longer than the limit of {limit}' },
   'key-file-damaged': {
     exit: Exit.damaged,
-    message: 'the key file {path} does not match its checksum: {reason}; remove the three files of this key and restart both daemons',
+    message:
+      'the key file {path} does not match its checksum: {reason}; remove the three files of this key and restart both daemons',
   },
   'already-running': { exit: Exit.alreadySo, message: '{daemon} runs already on {where}' },
 
   // Secret memory
   'secret-memory-exhausted': {
     exit: Exit.unexpected,
-    message: 'no room in secret memory: {length} bytes were asked for and the limit of locked memory is {limit}; raise LimitMEMLOCK or rc_ulimit -l',
+    message:
+      'no room in secret memory: {length} bytes were asked for and the limit of locked memory is {limit}; raise LimitMEMLOCK or rc_ulimit -l',
   },
 
   // Storage
-  'storage-full': { exit: Exit.storage, message: 'no space left on the file system of {path}; nothing was changed, free some space' },
-  'storage-read-only': { exit: Exit.storage, message: '{path} is on a read-only file system; nothing was changed, mount it writable' },
+  'storage-full': {
+    exit: Exit.storage,
+    message: 'no space left on the file system of {path}; nothing was changed, free some space',
+  },
+  'storage-read-only': {
+    exit: Exit.storage,
+    message: '{path} is on a read-only file system; nothing was changed, mount it writable',
+  },
   'storage-failed': { exit: Exit.storage, message: 'writing {path} failed: {cause}; nothing was changed' },
   'file-unreadable': { exit: Exit.storage, message: 'reading {path} failed: {cause}' },
 
@@ -143,13 +177,20 @@ export const errorCatalogue = {
   'audit-damaged': { exit: Exit.damaged, message: 'the audit chain {path} is broken at line {line}: {reason}' },
   'audit-tail-missing': {
     exit: Exit.damaged,
-    message: 'the audit chain {path} ends at entry {sequence} but its head vouches for entry {head}: the tail was cut off or the file was replaced',
+    message:
+      'the audit chain {path} ends at entry {sequence} but its head vouches for entry {head}: the tail was cut off or the file was replaced',
   },
 
   // Configuration
   'configuration-invalid': { exit: Exit.configuration, message: '{file}:{line}:{column}: {problem}; {remedy}' },
-  'configuration-locked': { exit: Exit.configuration, message: 'the setting {key} is locked by {policy}; the value of {file} is ignored' },
-  'installation-invalid': { exit: Exit.damaged, message: 'the file {path} is not a valid installation: {reason}; restore it from a backup' },
+  'configuration-locked': {
+    exit: Exit.configuration,
+    message: 'the setting {key} is locked by {policy}; the value of {file} is ignored',
+  },
+  'installation-invalid': {
+    exit: Exit.damaged,
+    message: 'the file {path} is not a valid installation: {reason}; restore it from a backup',
+  },
 } as const satisfies Record<string, CatalogueEntry>;
 
 export type ErrorCode = keyof typeof errorCatalogue;

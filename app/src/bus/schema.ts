@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+import type { FromSchema, JSONSchema } from 'json-schema-to-ts';
+
+/** Building blocks of message bodies. Every object is closed and every string and array is bounded. */
+export const text = (longest: number) => ({ type: 'string', maxLength: longest }) as const;
+export const count = { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER } as const;
+export const flag = { type: 'boolean' } as const;
+export const profileName = { type: 'string', pattern: '^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$' } as const;
+/** A foreign name that breaks our rules stays readable, so only its length is bounded here. */
+export const secretName = text(1024);
+export const nothing = { type: 'object', properties: {}, additionalProperties: false } as const;
+
+/** The evidence parts in the attachment, in this order: `attachment = part 1 || part 2 …`. */
+export const evidence = {
+  type: 'array',
+  maxItems: 8,
+  items: {
+    type: 'object',
+    properties: { factor: text(32), length: { type: 'integer', minimum: 0, maximum: 65_536 } },
+    required: ['factor', 'length'],
+    additionalProperties: false,
+  },
+} as const;
+
+export const authPolicy = {
+  anyOf: [
+    { enum: ['any', 'all'] },
+    {
+      type: 'object',
+      properties: {
+        policy: {
+          type: 'object',
+          properties: {
+            required: { type: 'array', maxItems: 8, items: text(32) },
+            additional_required: { type: 'integer', minimum: 0, maximum: 8 },
+          },
+          required: ['required', 'additional_required'],
+          additionalProperties: false,
+        },
+      },
+      required: ['policy'],
+      additionalProperties: false,
+    },
+  ],
+} as const;
+
+export const secretMemory = {
+  type: 'object',
+  properties: {
+    protection: { enum: ['memfd_secret', 'mlock'] },
+    cause: text(1024),
+    remedy: text(1024),
+    pages_in_use: count,
+    pages_pooled: count,
+    /** Bytes; absent when unlimited. */
+    lock_limit: count,
+  },
+  required: ['protection', 'pages_in_use', 'pages_pooled'],
+  additionalProperties: false,
+} as const;
+
+export const daemonHealth = {
+  type: 'object',
+  properties: {
+    name: text(64),
+    version: text(32),
+    pid: count,
+    uptime_ms: count,
+    secret_memory: secretMemory,
+    dumpable: flag,
+    /** Configuration in force, or the diagnostics of a newer file that was refused. */
+    configuration_problems: { type: 'array', maxItems: 32, items: text(1024) },
+  },
+  required: ['name', 'version', 'pid', 'uptime_ms', 'secret_memory', 'dumpable', 'configuration_problems'],
+  additionalProperties: false,
+} as const;
+
+export type Of<Schema extends JSONSchema> = FromSchema<Schema>;
