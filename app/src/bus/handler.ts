@@ -5,6 +5,8 @@ import type { ReplyBody, RequestBody, RequestKind } from './messages.ts';
 
 /** Who sent a request, as the server established it; nothing of it comes from the client's own claims. */
 export interface Sender {
+  /** The sender id of the connection, a UUID; a client that changes it is refused. */
+  readonly id: string;
   /** The name of the registered key, or of the matching `[clients.NAME]`; undefined for an unregistered client. */
   readonly name: string | undefined;
   readonly clearance: SecurityLevel;

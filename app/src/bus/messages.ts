@@ -153,6 +153,19 @@ export const requests = {
     },
     reply: { type: 'object', properties: { sequence: count }, required: ['sequence'], additionalProperties: false },
   },
+  /** From daemon-secrets alone: what became of a vault, so that its profile is known and the change is broadcast. */
+  'vault-report': {
+    answeredBy: 'daemon-profile',
+    level: 'internal',
+    attachment: false,
+    body: {
+      type: 'object',
+      properties: { profile: profileName, state: { enum: ['locked', 'partial', 'unlocked'] } },
+      required: ['profile', 'state'],
+      additionalProperties: false,
+    },
+    reply: nothing,
+  },
   'audit-tail': {
     answeredBy: 'daemon-profile',
     level: 'secrets-only',
@@ -475,15 +488,6 @@ export const events = {
       type: 'object',
       properties: { profile: profileName, active: flag },
       required: ['profile', 'active'],
-      additionalProperties: false,
-    },
-  },
-  'secret-changed': {
-    level: 'profile-scoped',
-    body: {
-      type: 'object',
-      properties: { profile: profileName, name: secretName, change: { enum: ['set', 'delete'] } },
-      required: ['profile', 'name', 'change'],
       additionalProperties: false,
     },
   },

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+// Bundles the daemons and the command to one file each under dist/lib, with the native modules and Node beside them, and
+// writes dist/bin/NAME, which run from the checkout.
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { build } from 'esbuild';
+import { pinnedNode, root, say } from './setup.mjs';
+
+const require = createRequire(import.meta.url);
+const target = { architecture: process.arch, libc: 'gnu' };
+const lib = join(root, 'dist/lib');
+const bin = join(root, 'dist/bin');
+
+/** V8's heap is held small: a daemon has 32 MB and 64 MB. Figures in ARCHITECTURE.md. */
+const daemonFlags = '--max-old-space-size=12 --max-semi-space-size=1 --optimize-for-size --v8-pool-size=0 --disable-proto=delete';
+const programs = [
+  { name: 'daemon-profile', entry: 'app/src/daemons/profile/main.ts', flags: daemonFlags },
+  { name: 'daemon-secrets', entry: 'app/src/daemons/secrets/main.ts', flags: daemonFlags },
+  { name: 'sesame', entry: 'app/src/cli/main.ts', flags: '--max-semi-space-size=1 --disable-proto=delete' },
+];
+
+/** Takes the one native module of the target out of each package that carries or looks for many. */
+const nativeModules = {
+  name: 'native-modules',
+  setup({ onResolve, onLoad }) {
+    const { architecture, libc } = target;
+    const sqlitePlatform = libc === 'musl' ? 'linuxmusl' : 'linux';
+    onResolve({ filter: /^better-sqlite3-multiple-ciphers$/ }, () => ({
+      path: require.resolve(`better-sqlite3-multiple-ciphers/${sqlitePlatform}-${architecture}`),
+    }));
+    onResolve({ filter: /^@node-rs\/argon2$/ }, () => ({
+      path: require.resolve(`@node-rs/argon2-linux-${architecture}-${libc}`),
+      namespace: 'native',
+    }));
+    onResolve({ filter: /^@yuuang\/ffi-rs-/ }, ({ path }) =>
+      path === `@yuuang/ffi-rs-linux-${architecture}-${libc}`
+        ? { path: require.resolve(path), namespace: 'native' }
+        : { path, external: true },
+    );
+    onResolve({ filter: /\.node$/ }, ({ path, resolveDir, importer }) =>
+      importer.includes('ffi-rs') ? { path, external: true } : { path: join(resolveDir, path), namespace: 'native' },
+    );
+    // The package asks process.report which libc it runs on, which costs more than everything else it does; here that is known.
+    onLoad({ filter: /ffi-rs\/index\.js$/ }, ({ path }) => ({
+      contents: readFileSync(path, 'utf8').replace('function isMusl() {', `function isMusl() {\n  return ${libc === 'musl'};`),
+      loader: 'js',
+    }));
+    onLoad({ filter: /.*/, namespace: 'native' }, ({ path }) => {
+      const name = path.split('node_modules/').at(-1).replaceAll('/', '-').replace(/^@/, '');
+      copyFileSync(path, join(lib, 'native', name));
+      return { contents: `module.exports = require('./native/${name}');`, loader: 'js', resolveDir: lib };
+    });
+    onResolve({ filter: /^\.\/native\// }, ({ path }) => ({ path, external: true }));
+  },
+};
+
+// Symbolic links are followed with readlink only when there is one: a process more would cost as much as the shell itself.
+const launcher = ({ name, flags }) => `#!/bin/sh
+# What the parent set for its own Node must not reach this one.
+unset NODE_OPTIONS NODE_PATH NODE_EXTRA_CA_CERTS NODE_DEBUG NODE_V8_COVERAGE NODE_COMPILE_CACHE NODE_REPL_EXTERNAL_MODULE
+self=$0
+[ -L "$self" ] && self=$(readlink -f "$self")
+here=\${self%/*}
+export MALLOC_ARENA_MAX=1 UV_THREADPOOL_SIZE=1
+exec "$here/../lib/node" ${flags} "$here/../lib/${name}.js" "$@"
+`;
+
+rmSync(join(root, 'dist'), { recursive: true, force: true });
+mkdirSync(join(lib, 'native'), { recursive: true });
+mkdirSync(bin, { recursive: true });
+symlinkSync(pinnedNode(22), join(lib, 'node'));
+writeFileSync(join(lib, 'package.json'), '{ "type": "module" }\n');
+
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+for (const program of programs) {
+  await build({
+    absWorkingDir: root,
+    entryPoints: [program.entry],
+    outfile: join(lib, `${program.name}.js`),
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node22',
+    minify: true,
+    keepNames: true,
+    legalComments: 'none',
+    define: { __VERSION__: JSON.stringify(version) },
+    banner: {
+      js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+    },
+    plugins: [nativeModules],
+    logLevel: 'warning',
+  });
+  writeFileSync(join(bin, program.name), launcher(program));
+  chmodSync(join(bin, program.name), 0o755);
+}
+say(`built ${programs.map(({ name }) => `dist/bin/${name}`).join(', ')}`);

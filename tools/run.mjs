@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+// The project's commands: `npm run build|check|fix|test|test:long|bench`. Each brings what it needs first.
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { installPackages, installTestPackages, pinnedNode, root, run, say } from './setup.mjs';
+
+const bin = (name) => join(root, 'node_modules/.bin', name);
+const node22 = (...args) => run(pinnedNode(22), args);
+
+function build() {
+  node22('tools/build.mjs');
+}
+
+function check() {
+  say('checking: generated files, types, lint, format');
+  node22('tools/generate.mjs', '--check');
+  run(bin('tsc'), ['--noEmit']);
+  run(bin('biome'), ['ci', '--error-on-warnings']);
+}
+
+function fix() {
+  node22('tools/generate.mjs');
+  run(bin('biome'), ['check', '--write']);
+}
+
+function testFiles(directory) {
+  return readdirSync(join(root, directory), { recursive: true })
+    .filter((name) => name.endsWith('.test.ts'))
+    .map((name) => join(directory, name))
+    .sort();
+}
+
+const isProduct = (file) => file.startsWith('app/test/product/');
+const units = () => testFiles('app/test').filter((file) => !isProduct(file));
+const product = () => testFiles('app/test').filter(isProduct);
+
+function tests(major, files, environment = {}) {
+  say(`${files.length} test files on Node ${major}`);
+  const options = ['--test', '--test-reporter=spec', '--test-timeout=600000'];
+  run(pinnedNode(major), [...options, ...files], { env: { ...process.env, ...environment } });
+}
+
+const commands = {
+  build,
+  check,
+  fix,
+  test() {
+    installTestPackages();
+    build();
+    check();
+    tests(22, [...units(), ...product()]);
+    tests(24, units());
+  },
+  'test-long'() {
+    installTestPackages();
+    build();
+    tests(22, [...units(), ...product()], { CAMPAIGN: 'long' });
+  },
+  bench() {
+    build();
+    node22('app/bench/main.ts', ...process.argv.slice(3));
+  },
+};
+
+const command = commands[process.argv[2]];
+if (command === undefined) {
+  process.stderr.write(`usage: node tools/run.mjs ${Object.keys(commands).join('|')}\n`);
+  process.exit(2);
+}
+installPackages();
+command();
