@@ -3,7 +3,7 @@
 // writes dist/bin/NAME, which run from the checkout.
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { build } from 'esbuild';
 import { pinnedNode, root, say } from './setup.mjs';
 

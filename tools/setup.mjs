@@ -51,13 +51,11 @@ export function installPackages() {
 
 /** Installs the Debian packages of the tests unless they are there. */
 export function installTestPackages() {
-  const query = spawnSync('dpkg-query', ['-W', '-f', '${Package} ${db:Status-Status}\n', ...testPackages], { encoding: 'utf8' });
-  const installed = new Set(
-    (query.stdout ?? '')
-      .split('\n')
-      .filter((line) => line.endsWith(' installed'))
-      .map((line) => line.split(' ')[0]),
-  );
+  const { stdout } = spawnSync('dpkg-query', ['--status', ...testPackages], {
+    encoding: 'utf8',
+    env: { ...process.env, LC_ALL: 'C' },
+  });
+  const installed = new Set([...(stdout ?? '').matchAll(/^Package: (.+)\nStatus: .* installed$/gm)].map((match) => match[1]));
   const missing = testPackages.filter((name) => !installed.has(name));
   if (missing.length === 0) return;
   const prefix = process.getuid?.() === 0 ? [] : ['sudo', '-n'];
