@@ -10,6 +10,20 @@ export const profileName = { type: 'string', pattern: '^[a-zA-Z0-9][a-zA-Z0-9_-]
 export const secretName = text(1024);
 export const nothing = { type: 'object', properties: {}, additionalProperties: false } as const;
 
+export const profileOnly = {
+  type: 'object',
+  properties: { profile: profileName },
+  required: ['profile'],
+  additionalProperties: false,
+} as const;
+
+export const named = {
+  type: 'object',
+  properties: { profile: profileName, name: secretName },
+  required: ['profile', 'name'],
+  additionalProperties: false,
+} as const;
+
 /** The evidence parts in the attachment, in this order: `attachment = part 1 || part 2 …`. */
 export const evidence = {
   type: 'array',

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: MIT
+import type { RequestDefinition } from './request-definition.ts';
+import { count, daemonHealth, flag, nothing, profileName, profileOnly, secretName, text } from './schema.ts';
+
+/** What daemon-profile answers. */
+export const profileRequests = {
+  'profile-status': {
+    answeredBy: 'daemon-profile',
+    level: 'open',
+    attachment: false,
+    body: nothing,
+    reply: {
+      type: 'object',
+      properties: {
+        daemon: daemonHealth,
+        installation: text(64),
+        default_profile: text(64),
+        connected: { type: 'array', maxItems: 32, items: text(64) },
+        connections: count,
+        audit: {
+          type: 'object',
+          properties: { sequence: count, attestation: { enum: ['self-attested', 'sealed'] }, problem: text(1024) },
+          required: ['sequence', 'attestation'],
+          additionalProperties: false,
+        },
+      },
+      required: ['daemon', 'default_profile', 'connected', 'connections', 'audit'],
+      additionalProperties: false,
+    },
+  },
+  'installation-init': {
+    answeredBy: 'daemon-profile',
+    level: 'secrets-only',
+    attachment: false,
+    body: profileOnly,
+    reply: {
+      type: 'object',
+      properties: { id: text(64), created: flag },
+      required: ['id', 'created'],
+      additionalProperties: false,
+    },
+  },
+  'profile-list': {
+    answeredBy: 'daemon-profile',
+    level: 'internal',
+    attachment: false,
+    body: nothing,
+    reply: {
+      type: 'object',
+      properties: {
+        profiles: {
+          type: 'array',
+          maxItems: 256,
+          items: {
+            type: 'object',
+            properties: { name: profileName, id: text(64), active: flag, default: flag, configured: flag },
+            required: ['name', 'id', 'active', 'default', 'configured'],
+            additionalProperties: false,
+          },
+        },
+      },
+      required: ['profiles'],
+      additionalProperties: false,
+    },
+  },
+  'profile-activate': {
+    answeredBy: 'daemon-profile',
+    level: 'secrets-only',
+    attachment: false,
+    body: profileOnly,
+    reply: nothing,
+  },
+  'profile-deactivate': {
+    answeredBy: 'daemon-profile',
+    level: 'secrets-only',
+    attachment: false,
+    body: profileOnly,
+    reply: nothing,
+  },
+  'profile-default': {
+    answeredBy: 'daemon-profile',
+    level: 'secrets-only',
+    attachment: false,
+    body: profileOnly,
+    reply: nothing,
+  },
+  'audit-append': {
+    answeredBy: 'daemon-profile',
+    level: 'internal',
+    attachment: false,
+    body: {
+      type: 'object',
+      properties: {
+        action: text(64),
+        profile: profileName,
+        key: { anyOf: [secretName, { type: 'null' }] },
+        requester: text(64),
+        requester_name: { anyOf: [text(64), { type: 'null' }] },
+        outcome: text(64),
+        /** True: the reply comes after the entry is on disk. False: the entry joins the next group. */
+        durable: flag,
+        /** How many equal denials this entry stands for. */
+        repeated: count,
+      },
+      required: ['action', 'profile', 'key', 'requester', 'requester_name', 'outcome', 'durable'],
+      additionalProperties: false,
+    },
+    reply: { type: 'object', properties: { sequence: count }, required: ['sequence'], additionalProperties: false },
+  },
+  /** From daemon-secrets alone: what became of a vault, so that its profile is known and the change is broadcast. */
+  'vault-report': {
+    answeredBy: 'daemon-profile',
+    level: 'internal',
+    attachment: false,
+    body: {
+      type: 'object',
+      properties: { profile: profileName, state: { enum: ['locked', 'partial', 'unlocked'] } },
+      required: ['profile', 'state'],
+      additionalProperties: false,
+    },
+    reply: nothing,
+  },
+  'audit-tail': {
+    answeredBy: 'daemon-profile',
+    level: 'secrets-only',
+    attachment: false,
+    body: {
+      type: 'object',
+      properties: { entries: { type: 'integer', minimum: 1, maximum: 200 }, after: count },
+      required: ['entries'],
+      additionalProperties: false,
+    },
+    /** Lines as they stand in the file. */
+    reply: {
+      type: 'object',
+      properties: { lines: { type: 'array', maxItems: 200, items: text(8192) } },
+      required: ['lines'],
+      additionalProperties: false,
+    },
+  },
+  'audit-verify': {
+    answeredBy: 'daemon-profile',
+    level: 'internal',
+    attachment: false,
+    body: nothing,
+    reply: {
+      type: 'object',
+      properties: {
+        path: text(4096),
+        entries: count,
+        first: count,
+        last: count,
+        hash: { enum: ['blake3', 'sha256'] },
+        head: { enum: ['absent', 'matches', 'behind'] },
+        attestation: { enum: ['self-attested', 'sealed'] },
+      },
+      required: ['path', 'entries', 'first', 'last', 'hash', 'head', 'attestation'],
+      additionalProperties: false,
+    },
+  },
+  'key-rotate': {
+    answeredBy: 'daemon-profile',
+    level: 'secrets-only',
+    attachment: false,
+    /** `bus` or the name of a registered daemon. */
+    body: { type: 'object', properties: { name: text(64) }, required: ['name'], additionalProperties: false },
+    reply: {
+      type: 'object',
+      properties: { name: text(64), generation: count, grace_seconds: count },
+      required: ['name', 'generation', 'grace_seconds'],
+      additionalProperties: false,
+    },
+  },
+} as const satisfies Record<string, RequestDefinition>;
