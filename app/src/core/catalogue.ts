@@ -101,6 +101,15 @@ export const errorCatalogue = {
     exit: Exit.usage,
     message: 'this needs evidence for the factor {factor} of profile {profile} and none was given; nothing was changed',
   },
+  'factor-repeated': {
+    exit: Exit.usage,
+    message: 'evidence for the factor {factor} of profile {profile} was given twice; give it once',
+  },
+  'policy-unsatisfiable': {
+    exit: Exit.usage,
+    message:
+      'nobody could unlock profile {profile} under its policy: {needed} more of its factors are needed; give evidence for more or choose another policy',
+  },
   'recovery-key-malformed': {
     exit: Exit.authenticationFailed,
     message: 'the recovery key has a typing error: {reason}; check it against the paper it was written on',
@@ -160,6 +169,10 @@ export const errorCatalogue = {
     message:
       'no room in secret memory: {length} bytes were asked for and the limit of locked memory is {limit}; raise LimitMEMLOCK or rc_ulimit -l',
   },
+  'secret-memory-failed': {
+    exit: Exit.unexpected,
+    message: 'secret memory could not be mapped: {cause}; see what the kernel logged and the limits of this service',
+  },
 
   // Storage
   'storage-full': {
@@ -171,6 +184,10 @@ export const errorCatalogue = {
     message: '{path} is on a read-only file system; nothing was changed, mount it writable',
   },
   'storage-failed': { exit: Exit.storage, message: 'writing {path} failed: {cause}; nothing was changed' },
+  'storage-unsynced': {
+    exit: Exit.storage,
+    message: '{path} was changed, but a power cut may undo it: {cause}; check the disk and its log',
+  },
   'file-unreadable': { exit: Exit.storage, message: 'reading {path} failed: {cause}' },
 
   // Audit

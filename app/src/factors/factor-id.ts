@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+import { SesameError } from '../core/errors.ts';
+
+/** Factors that a policy can name, in the order in which their pieces are concatenated. The order is part of the file format. */
+export const policyFactorIds = ['password', 'ssh-agent', 'fido2', 'tpm', 'fingerprint', 'yubikey'] as const;
+export type PolicyFactorId = (typeof policyFactorIds)[number];
+
+/** `recovery` is ours alone: it opens by itself in every mode and no policy counts it. */
+export type FactorId = PolicyFactorId | 'recovery';
+
+export function isPolicyFactorId(text: unknown): text is PolicyFactorId {
+  return policyFactorIds.some((id) => id === text);
+}
+
+/** @throws SesameError factor-unknown */
+export function requireFactorId(text: string): FactorId {
+  return text === 'recovery' ? text : requirePolicyFactorId(text);
+}
+
+/** @throws SesameError factor-unknown */
+export function requirePolicyFactorId(text: string): PolicyFactorId {
+  if (isPolicyFactorId(text)) return text;
+  throw SesameError.of('factor-unknown', { factor: JSON.stringify(text.slice(0, 80)), known: policyFactorIds.join(', ') });
+}
