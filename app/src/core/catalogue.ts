@@ -162,6 +162,20 @@ export const errorCatalogue = {
       'the key file {path} does not match its checksum: {reason}; remove the three files of this key and restart both daemons',
   },
   'already-running': { exit: Exit.alreadySo, message: '{daemon} runs already on {where}' },
+  'wire-version-unknown': {
+    exit: Exit.usage,
+    message: 'the other side speaks version {version} of the bus and this program version {known}; install both from one release',
+  },
+  'daemon-busy': { exit: Exit.unreachable, message: '{daemon} takes nothing more right now: {reason}; try again in a moment' },
+  'key-unknown': { exit: Exit.notFound, message: 'no key named {name} is registered on the bus; known are: {known}' },
+  'rotation-under-way': {
+    exit: Exit.alreadySo,
+    message: 'the key {name} is being rotated already; the old one is revoked within {seconds} s',
+  },
+  'socket-unusable': {
+    exit: Exit.storage,
+    message: 'the socket {path} cannot be used: {cause}; see the owner and mode of its directory',
+  },
 
   // Secret memory
   'secret-memory-exhausted': {
