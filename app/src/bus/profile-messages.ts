@@ -96,13 +96,14 @@ export const profileRequests = {
         key: { anyOf: [secretName, { type: 'null' }] },
         requester: text(64),
         requester_name: { anyOf: [text(64), { type: 'null' }] },
+        requester_uid: count,
         outcome: text(64),
         /** True: the reply comes after the entry is on disk. False: the entry joins the next group. */
         durable: flag,
         /** How many equal denials this entry stands for. */
         repeated: count,
       },
-      required: ['action', 'profile', 'key', 'requester', 'requester_name', 'outcome', 'durable'],
+      required: ['action', 'profile', 'key', 'requester', 'requester_name', 'requester_uid', 'outcome', 'durable'],
       additionalProperties: false,
     },
     reply: { type: 'object', properties: { sequence: count }, required: ['sequence'], additionalProperties: false },

@@ -1176,7 +1176,8 @@ return errors === 0;
 }
 
 export const v12 = validate22;
-const schema23 = {"type":"object","properties":{"action":{"type":"string","maxLength":64},"profile":{"type":"string","pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},"key":{"anyOf":[{"type":"string","maxLength":1024},{"type":"null"}]},"requester":{"type":"string","maxLength":64},"requester_name":{"anyOf":[{"type":"string","maxLength":64},{"type":"null"}]},"outcome":{"type":"string","maxLength":64},"durable":{"type":"boolean"},"repeated":{"type":"integer","minimum":0,"maximum":9007199254740991}},"required":["action","profile","key","requester","requester_name","outcome","durable"],"additionalProperties":false};
+const schema23 = {"type":"object","properties":{"action":{"type":"string","maxLength":64},"profile":{"type":"string","pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},"key":{"anyOf":[{"type":"string","maxLength":1024},{"type":"null"}]},"requester":{"type":"string","maxLength":64},"requester_name":{"anyOf":[{"type":"string","maxLength":64},{"type":"null"}]},"requester_uid":{"type":"integer","minimum":0,"maximum":9007199254740991},"outcome":{"type":"string","maxLength":64},"durable":{"type":"boolean"},"repeated":{"type":"integer","minimum":0,"maximum":9007199254740991}},"required":["action","profile","key","requester","requester_name","requester_uid","outcome","durable"],"additionalProperties":false};
+const func13 = Object.prototype.hasOwnProperty;
 
 function validate22(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
@@ -1184,14 +1185,14 @@ let errors = 0;
 if(errors === 0){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing0;
-if((((((((data.action === undefined) && (missing0 = "action")) || ((data.profile === undefined) && (missing0 = "profile"))) || ((data.key === undefined) && (missing0 = "key"))) || ((data.requester === undefined) && (missing0 = "requester"))) || ((data.requester_name === undefined) && (missing0 = "requester_name"))) || ((data.outcome === undefined) && (missing0 = "outcome"))) || ((data.durable === undefined) && (missing0 = "durable"))){
+if(((((((((data.action === undefined) && (missing0 = "action")) || ((data.profile === undefined) && (missing0 = "profile"))) || ((data.key === undefined) && (missing0 = "key"))) || ((data.requester === undefined) && (missing0 = "requester"))) || ((data.requester_name === undefined) && (missing0 = "requester_name"))) || ((data.requester_uid === undefined) && (missing0 = "requester_uid"))) || ((data.outcome === undefined) && (missing0 = "outcome"))) || ((data.durable === undefined) && (missing0 = "durable"))){
 validate22.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
 return false;
 }
 else {
 const _errs1 = errors;
 for(const key0 in data){
-if(!((((((((key0 === "action") || (key0 === "profile")) || (key0 === "key")) || (key0 === "requester")) || (key0 === "requester_name")) || (key0 === "outcome")) || (key0 === "durable")) || (key0 === "repeated"))){
+if(!(func13.call(schema23.properties, key0))){
 validate22.errors = [{instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"}];
 return false;
 break;
@@ -1413,12 +1414,39 @@ else {
 var valid0 = true;
 }
 if(valid0){
-if(data.outcome !== undefined){
-let data5 = data.outcome;
+if(data.requester_uid !== undefined){
+let data5 = data.requester_uid;
 const _errs20 = errors;
+if(!(((typeof data5 == "number") && (!(data5 % 1) && !isNaN(data5))) && (isFinite(data5)))){
+validate22.errors = [{instancePath:instancePath+"/requester_uid",schemaPath:"#/properties/requester_uid/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
+return false;
+}
 if(errors === _errs20){
-if(typeof data5 === "string"){
-if(func2(data5) > 64){
+if((typeof data5 == "number") && (isFinite(data5))){
+if(data5 > 9007199254740991 || isNaN(data5)){
+validate22.errors = [{instancePath:instancePath+"/requester_uid",schemaPath:"#/properties/requester_uid/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"}];
+return false;
+}
+else {
+if(data5 < 0 || isNaN(data5)){
+validate22.errors = [{instancePath:instancePath+"/requester_uid",schemaPath:"#/properties/requester_uid/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"}];
+return false;
+}
+}
+}
+}
+var valid0 = _errs20 === errors;
+}
+else {
+var valid0 = true;
+}
+if(valid0){
+if(data.outcome !== undefined){
+let data6 = data.outcome;
+const _errs22 = errors;
+if(errors === _errs22){
+if(typeof data6 === "string"){
+if(func2(data6) > 64){
 validate22.errors = [{instancePath:instancePath+"/outcome",schemaPath:"#/properties/outcome/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"}];
 return false;
 }
@@ -1428,49 +1456,50 @@ validate22.errors = [{instancePath:instancePath+"/outcome",schemaPath:"#/propert
 return false;
 }
 }
-var valid0 = _errs20 === errors;
-}
-else {
-var valid0 = true;
-}
-if(valid0){
-if(data.durable !== undefined){
-const _errs22 = errors;
-if(typeof data.durable !== "boolean"){
-validate22.errors = [{instancePath:instancePath+"/durable",schemaPath:"#/properties/durable/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"}];
-return false;
-}
 var valid0 = _errs22 === errors;
 }
 else {
 var valid0 = true;
 }
 if(valid0){
-if(data.repeated !== undefined){
-let data7 = data.repeated;
+if(data.durable !== undefined){
 const _errs24 = errors;
-if(!(((typeof data7 == "number") && (!(data7 % 1) && !isNaN(data7))) && (isFinite(data7)))){
+if(typeof data.durable !== "boolean"){
+validate22.errors = [{instancePath:instancePath+"/durable",schemaPath:"#/properties/durable/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"}];
+return false;
+}
+var valid0 = _errs24 === errors;
+}
+else {
+var valid0 = true;
+}
+if(valid0){
+if(data.repeated !== undefined){
+let data8 = data.repeated;
+const _errs26 = errors;
+if(!(((typeof data8 == "number") && (!(data8 % 1) && !isNaN(data8))) && (isFinite(data8)))){
 validate22.errors = [{instancePath:instancePath+"/repeated",schemaPath:"#/properties/repeated/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
-if(errors === _errs24){
-if((typeof data7 == "number") && (isFinite(data7))){
-if(data7 > 9007199254740991 || isNaN(data7)){
+if(errors === _errs26){
+if((typeof data8 == "number") && (isFinite(data8))){
+if(data8 > 9007199254740991 || isNaN(data8)){
 validate22.errors = [{instancePath:instancePath+"/repeated",schemaPath:"#/properties/repeated/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"}];
 return false;
 }
 else {
-if(data7 < 0 || isNaN(data7)){
+if(data8 < 0 || isNaN(data8)){
 validate22.errors = [{instancePath:instancePath+"/repeated",schemaPath:"#/properties/repeated/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"}];
 return false;
 }
 }
 }
 }
-var valid0 = _errs24 === errors;
+var valid0 = _errs26 === errors;
 }
 else {
 var valid0 = true;
+}
 }
 }
 }

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+import type { Configuration } from '../config/configuration.ts';
+import type { Diagnostic } from '../config/diagnostics.ts';
+import { loadConfiguration } from '../config/load.ts';
+import { type Paths, resolvePaths } from '../config/paths.ts';
+import { watchConfiguration } from '../config/watch.ts';
+import { type Clock, systemClock } from '../core/clock.ts';
+import { asSesameError, describe } from '../core/errors.ts';
+import { Exit } from '../core/exit.ts';
+import type { Logger } from '../core/log.ts';
+import { createLogger } from '../linux/logger.ts';
+import { type Hardening, hardenProcess } from '../linux/process.ts';
+import { openReadiness, type Readiness } from '../linux/readiness.ts';
+import type { SecretMemory } from '../memory/secret-bytes.ts';
+import { openSecretMemory } from '../memory/secret-memory.ts';
+
+/** How long a stop may take before the process ends anyway, in ms. */
+const stopLimitMs = 4_500;
+
+export type DaemonName = 'daemon-profile' | 'daemon-secrets';
+
+/** What every daemon stands on. */
+export interface Foundation {
+  readonly name: DaemonName;
+  readonly paths: Paths;
+  readonly logger: Logger;
+  readonly memory: SecretMemory;
+  readonly clock: Clock;
+  readonly hardening: Hardening;
+  /** Monotonic ms at the start. */
+  readonly startedMs: number;
+  /** The configuration in force now. */
+  configuration(): Configuration;
+  /** What is wrong with the configuration files, one line each. */
+  configurationProblems(): readonly string[];
+  /** Reads the files again now. */
+  reload(): void;
+}
+
+export interface Service {
+  /** A new configuration is in force. */
+  reconfigure(configuration: Configuration): void;
+  /** Stops accepting, finishes what is under way and wipes. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Runs a daemon until SIGTERM or SIGINT: hardens the process, reads the configuration, starts the service, says it is ready,
+ * and on SIGHUP reads the configuration again. Exits 0 after a stop, or with the code of the error that prevented the start.
+ */
+export async function runDaemon(name: DaemonName, start: (foundation: Foundation) => Promise<Service>): Promise<void> {
+  const logger = createLogger({ level: 'info', json: false, name });
+  const failed = (thrown: unknown): void => {
+    const error = asSesameError(thrown, name);
+    logger.error(error.message, { code: error.code });
+    process.exit(error.exit);
+  };
+  process.on('uncaughtException', failed);
+  process.on('unhandledRejection', failed);
+  try {
+    await serve(name, start, logger);
+  } catch (thrown) {
+    failed(thrown);
+  }
+}
+
+type StartLogger = ReturnType<typeof createLogger>;
+
+async function serve(name: DaemonName, start: (foundation: Foundation) => Promise<Service>, logger: StartLogger): Promise<void> {
+  const hardening = hardenProcess();
+  const paths = resolvePaths(process.env, process.getuid?.() ?? 0);
+  const loaded = loadConfiguration(paths);
+  let { configuration } = loaded;
+  let problems = report(logger, loaded.diagnostics);
+  logger.configure(configuration.global.logging.level, configuration.global.logging.json);
+
+  let service: Service | undefined;
+  const watcher = watchConfiguration(paths, {
+    changed(next) {
+      configuration = next.configuration;
+      problems = report(logger, next.diagnostics);
+      logger.configure(configuration.global.logging.level, configuration.global.logging.json);
+      service?.reconfigure(configuration);
+      logger.info('the new configuration is in force');
+    },
+    refused(diagnostics) {
+      problems = report(logger, diagnostics);
+      logger.error('the new configuration was refused; the one before stays in force', { problems: problems.length });
+    },
+    logger,
+  });
+
+  service = await start({
+    name,
+    paths,
+    logger,
+    memory: openSecretMemory({ logger }),
+    clock: systemClock,
+    hardening,
+    startedMs: systemClock.monotonicMs(),
+    configuration: () => configuration,
+    configurationProblems: () => problems,
+    reload: () => watcher.reload(),
+  });
+  const readiness = openReadiness();
+  readiness.ready();
+  logger.info('ready', { pid: process.pid });
+  process.on('SIGHUP', () => watcher.reload());
+  stopOnSignal({ service, watcher, readiness, logger });
+}
+
+interface Running {
+  readonly service: Service;
+  readonly watcher: { close(): void };
+  readonly readiness: Readiness;
+  readonly logger: Logger;
+}
+
+function stopOnSignal({ service, watcher, readiness, logger }: Running): void {
+  let stopping = false;
+  const stop = (signal: NodeJS.Signals): void => {
+    if (stopping) return;
+    stopping = true;
+    logger.info('stopping', { signal });
+    readiness.stopping();
+    watcher.close();
+    setTimeout(() => {
+      logger.error('the stop took too long; what was under way is cut off', { limit_ms: stopLimitMs });
+      process.exit(Exit.unexpected);
+    }, stopLimitMs).unref();
+    service.stop().then(
+      () => process.exit(Exit.done),
+      (thrown: unknown) => {
+        logger.error('the stop failed', { cause: describe(thrown) });
+        process.exit(Exit.unexpected);
+      },
+    );
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+}
+
+function report(logger: Logger, diagnostics: readonly Diagnostic[]): readonly string[] {
+  return diagnostics
+    .filter(({ severity }) => severity !== 'info')
+    .map(({ severity, file, line, column, problem, remedy }) => {
+      const text = `${file}:${line}:${column}: ${problem}; ${remedy}`;
+      if (severity === 'error') logger.error(text);
+      else logger.warn(text);
+      return text;
+    });
+}
