@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: MIT
+import { getSystemErrorMap } from 'node:util';
+import { createExternalBuffer, DataType, define, type JsExternal, open } from 'ffi-rs';
+
+// Every declaration of a C function stands here. The empty path reaches the libc that the Node binary itself is linked with.
+open({ library: 'libc', path: '' });
+
+function declare<Return extends DataType>(retType: Return, ...paramsType: DataType[]) {
+  return { library: 'libc', retType, paramsType, errno: true as const };
+}
+
+const { I32, I64, BigInt: Address, U8Array, External } = DataType;
+
+const libc = define({
+  clock_gettime: declare(I32, I32, U8Array),
+  close: declare(I32, I32),
+  flock: declare(I32, I32, I32),
+  ftruncate: declare(I32, I32, I64),
+  getrlimit: declare(I32, I32, U8Array),
+  getsockopt: declare(I32, I32, I32, I32, U8Array, U8Array),
+  madvise: declare(I32, Address, I64, I32),
+  memset: declare(External, Address, I32, I64),
+  mlock: declare(I32, Address, I64),
+  mmap: declare(Address, Address, I64, I32, I32, I32, I64),
+  mprotect: declare(I32, Address, I64, I32),
+  munmap: declare(I32, Address, I64),
+  prctl: declare(I32, I32, I64, I64, I64, I64),
+  read: declare(I64, I32, Address, I64),
+  sendto: declare(I64, I32, U8Array, I64, I32, U8Array, I32),
+  setrlimit: declare(I32, I32, U8Array),
+  socket: declare(I32, I32, I32, I32),
+  syscall: declare(I64, I64, I64),
+  sysconf: declare(I64, I32),
+});
+
+/** What a C function answered. `errno` is 0 when it succeeded and otherwise as errno(3) has it; the value means nothing then. */
+export interface Outcome<Value = number> {
+  readonly value: Value;
+  readonly errno: number;
+}
+
+// errno is only written on failure, so what ffi-rs reports beside a success is left over from something earlier.
+function outcome(result: { value: number; errnoCode: number }): Outcome {
+  return { value: result.value, errno: result.value === -1 ? result.errnoCode : 0 };
+}
+
+/** The name and meaning of an errno, as in "ENOSYS: function not implemented". */
+export function describeErrno(errno: number): string {
+  const [name, meaning] = getSystemErrorMap().get(-errno) ?? [`errno ${errno}`, 'unknown'];
+  return `${name}: ${meaning}`;
+}
+
+/** mmap(2). The address is 0n when it failed. */
+export function mmap(
+  address: bigint,
+  length: number,
+  protection: number,
+  flags: number,
+  descriptor: number,
+  offset: number,
+): Outcome<bigint> {
+  const result = libc.mmap([address, length, protection, flags, descriptor, offset]);
+  const mapped = result.value.valueOf();
+  return mapped === -1n ? { value: 0n, errno: result.errnoCode } : { value: mapped, errno: 0 };
+}
+
+/** munmap(2). */
+export function munmap(address: bigint, length: number): Outcome {
+  return outcome(libc.munmap([address, length]));
+}
+
+/** mprotect(2). */
+export function mprotect(address: bigint, length: number, protection: number): Outcome {
+  return outcome(libc.mprotect([address, length, protection]));
+}
+
+/** madvise(2). */
+export function madvise(address: bigint, length: number, advice: number): Outcome {
+  return outcome(libc.madvise([address, length, advice]));
+}
+
+/** mlock(2). It reads the pages in, so a later touch cannot fail. */
+export function mlock(address: bigint, length: number): Outcome {
+  return outcome(libc.mlock([address, length]));
+}
+
+/** read(2) into foreign memory. The kernel does the touching, so memory that cannot be had gives EFAULT instead of SIGBUS. */
+export function readInto(descriptor: number, address: bigint, length: number): Outcome {
+  return outcome(libc.read([descriptor, address, length]));
+}
+
+/** A pointer that `bufferOver` understands. The memory is neither touched nor owned by it. */
+export function pointerTo(address: bigint): JsExternal {
+  return libc.memset([address, 0, 0]).value;
+}
+
+/** A Buffer that is the foreign memory itself, not a copy. Detach it before the memory goes. */
+export function bufferOver(pointer: JsExternal, length: number): Buffer {
+  return createExternalBuffer(pointer, length);
+}
+
+export type { JsExternal as Pointer };
+
+/** memfd_secret(2), close-on-exec; the same number on x86_64 and aarch64. The value is a file descriptor. */
+export function memfdSecret(): Outcome {
+  const memfdSecretNumber = 447;
+  const closeOnExec = 0o2000000;
+  return outcome(libc.syscall([memfdSecretNumber, closeOnExec]));
+}
+
+/** ftruncate(2). */
+export function ftruncate(descriptor: number, length: number): Outcome {
+  return outcome(libc.ftruncate([descriptor, length]));
+}
+
+/** close(2), for descriptors that Node did not open. */
+export function close(descriptor: number): Outcome {
+  return outcome(libc.close([descriptor]));
+}
+
+/** flock(2). */
+export function flock(descriptor: number, operation: number): Outcome {
+  return outcome(libc.flock([descriptor, operation]));
+}
+
+/** prctl(2) with one argument. */
+export function prctl(option: number, argument: number): Outcome {
+  return outcome(libc.prctl([option, argument, 0, 0, 0]));
+}
+
+/** getrlimit(2); `limits` is a struct rlimit of 16 bytes. */
+export function getrlimit(resource: number, limits: Buffer): Outcome {
+  return outcome(libc.getrlimit([resource, limits]));
+}
+
+/** setrlimit(2); `limits` is a struct rlimit of 16 bytes. */
+export function setrlimit(resource: number, limits: Buffer): Outcome {
+  return outcome(libc.setrlimit([resource, limits]));
+}
+
+/** clock_gettime(2); `time` is a struct timespec of 16 bytes. */
+export function clockGettime(clock: number, time: Buffer): Outcome {
+  return outcome(libc.clock_gettime([clock, time]));
+}
+
+/** getsockopt(2); `length` is a socklen_t of 4 bytes, in and out. */
+export function getsockopt(descriptor: number, level: number, option: number, value: Buffer, length: Buffer): Outcome {
+  return outcome(libc.getsockopt([descriptor, level, option, value, length]));
+}
+
+/** socket(2). */
+export function socket(domain: number, type: number, protocol: number): Outcome {
+  return outcome(libc.socket([domain, type, protocol]));
+}
+
+/** sendto(2); `address` is a struct sockaddr as long as it is meant. */
+export function sendto(descriptor: number, data: Buffer, flags: number, address: Buffer): Outcome {
+  return outcome(libc.sendto([descriptor, data, data.length, flags, address, address.length]));
+}
+
+/** The size of a memory page in bytes: 4096 on most kernels, 16384 or 65536 on some for arm64. */
+export function pageSize(): number {
+  const scPageSize = 30;
+  return libc.sysconf([scPageSize]).value;
+}

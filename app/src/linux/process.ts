@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+import { assert } from '../core/errors.ts';
+import { describeErrno, prctl } from './libc.ts';
+import { forbid, Resource, softLimit } from './limits.ts';
+
+const prGetDumpable = 3;
+const prSetDumpable = 4;
+
+/** How this process is closed to others, for `status`. */
+export interface ProcessHardening {
+  /** False: no core dump, no ptrace(2) and no /proc/PID/mem for other processes of the same user. */
+  readonly dumpable: boolean;
+  /** RLIMIT_CORE in bytes. */
+  readonly coreLimit: number;
+  /** RLIMIT_MEMLOCK in bytes; Infinity when there is none. */
+  readonly lockLimit: number;
+  readonly umask: number;
+}
+
+/**
+ * Closes this process to others of the same user: no core dumps, not dumpable and therefore not traceable (prctl(2),
+ * PR_SET_DUMPABLE), new files for the owner only. To be called again after an exec, which makes a process dumpable anew.
+ */
+export function hardenProcess(): ProcessHardening {
+  forbid(Resource.core);
+  const { errno } = prctl(prSetDumpable, 0);
+  assert(errno === 0, `PR_SET_DUMPABLE answers: ${describeErrno(errno)}`);
+  process.umask(0o077);
+  return processHardening();
+}
+
+/** How closed this process is now. */
+export function processHardening(): ProcessHardening {
+  return { dumpable: isDumpable(), coreLimit: softLimit(Resource.core), lockLimit: lockLimit(), umask: process.umask() };
+}
+
+/** Whether other processes of the same user may trace this one (prctl(2), PR_GET_DUMPABLE). */
+export function isDumpable(): boolean {
+  return prctl(prGetDumpable, 0).value !== 0;
+}
+
+/** RLIMIT_MEMLOCK in bytes; Infinity when there is none. It is counted per user, not per process. */
+export function lockLimit(): number {
+  return softLimit(Resource.lockedMemory);
+}
