@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+import type { Socket } from 'node:net';
+import { constants } from 'node:os';
+import { assert, SesameError } from '../core/errors.ts';
+import { describeErrno, getsockopt } from './libc.ts';
+
+// asm-generic/socket.h, the same on x86_64 and aarch64.
+const solSocket = 1;
+const soPeerCred = 17;
+const soPeerGroups = 59;
+
+const { ENOPROTOOPT, ERANGE } = constants.errno;
+
+/** Who is at the other end of a Unix socket, as the kernel noted it when the connection was made. */
+export interface PeerCredentials {
+  /** 0 when the peer lives in another PID namespace. */
+  readonly pid: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Supplementary groups. */
+  readonly groups: readonly number[];
+}
+
+/**
+ * Asks the kernel with SO_PEERCRED and SO_PEERGROUPS (unix(7), socket(7)).
+ * @param socket a connected Unix stream socket
+ * @throws SesameError connection-closed when it is closed already
+ */
+export function peerCredentials(socket: Socket): PeerCredentials {
+  const descriptor = socketDescriptor(socket);
+  const credentials = Buffer.alloc(12); // struct ucred: pid, uid, gid
+  const { errno } = socketOption(descriptor, soPeerCred, credentials);
+  assert(errno === 0, `SO_PEERCRED answers: ${describeErrno(errno)}`);
+  return {
+    pid: credentials.readInt32LE(0),
+    uid: credentials.readUInt32LE(4),
+    gid: credentials.readUInt32LE(8),
+    groups: peerGroups(descriptor),
+  };
+}
+
+function peerGroups(descriptor: number): number[] {
+  let groups = Buffer.alloc(128);
+  let answer = socketOption(descriptor, soPeerGroups, groups);
+  if (answer.errno === ERANGE) {
+    groups = Buffer.alloc(answer.length);
+    answer = socketOption(descriptor, soPeerGroups, groups);
+  }
+  // Kernels before 4.13 and emulators do not know it. Fewer groups never mean more access.
+  if (answer.errno === ENOPROTOOPT) return [];
+  assert(answer.errno === 0, `SO_PEERGROUPS answers: ${describeErrno(answer.errno)}`);
+  return Array.from({ length: answer.length / 4 }, (_, index) => groups.readUInt32LE(index * 4));
+}
+
+/** @returns how long the option is; with ERANGE, how long the buffer would have to be */
+function socketOption(descriptor: number, option: number, value: Buffer): { errno: number; length: number } {
+  const length = Buffer.alloc(4);
+  length.writeInt32LE(value.length);
+  const { errno } = getsockopt(descriptor, solSocket, option, value, length);
+  return { errno, length: length.readInt32LE() };
+}
+
+/** Node keeps the descriptor on its undocumented handle, where it has been since Node 0.x; nothing public gives it. */
+function socketDescriptor(socket: Socket): number {
+  const handle: unknown = Reflect.get(socket, '_handle');
+  const descriptor: unknown = typeof handle === 'object' && handle !== null ? Reflect.get(handle, 'fd') : undefined;
+  if (typeof descriptor !== 'number' || descriptor < 0) {
+    throw SesameError.of('connection-closed', { daemon: 'the client', kind: 'its admission' });
+  }
+  return descriptor;
+}

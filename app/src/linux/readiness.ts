@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+import { constants } from 'node:os';
+import type { Logger } from '../core/log.ts';
+import { close, describeErrno, sendto, socket } from './libc.ts';
+
+/** What a daemon tells the program that supervises it. */
+export interface Readiness {
+  /** How often `alive` is expected, in milliseconds; undefined when nobody waits for it. */
+  readonly aliveEveryMs: number | undefined;
+  /** Requests are answered from now on. */
+  ready(): void;
+  /** The event loop still turns. */
+  alive(): void;
+  /** The daemon is going down because it was asked to. */
+  stopping(): void;
+}
+
+/** For a supervisor that does not ask. */
+export const silentReadiness: Readiness = {
+  aliveEveryMs: undefined,
+  ready: () => {},
+  alive: () => {},
+  stopping: () => {},
+};
+
+/**
+ * The readiness that the environment asks for: sd_notify(3) where NOTIFY_SOCKET is set, otherwise none.
+ * @param logger told at WARN when the supervisor cannot be reached
+ */
+export function createReadiness(environment: NodeJS.ProcessEnv, logger: Logger): Readiness {
+  const path = environment['NOTIFY_SOCKET'];
+  if (path === undefined || path === '') return silentReadiness;
+  if (!/^[/@]/.test(path)) {
+    logger.warn('the supervisor is not told anything: its address is of a kind not known here', { address: path });
+    return silentReadiness;
+  }
+  const address = unixAddress(path);
+  const tell = (state: string) => {
+    const errno = sendDatagram(address, Buffer.from(state));
+    if (errno !== 0) logger.warn('the supervisor does not listen', { address: path, cause: describeErrno(errno) });
+  };
+  return {
+    aliveEveryMs: watchdogPeriod(environment),
+    ready: () => tell('READY=1'),
+    alive: () => tell('WATCHDOG=1'),
+    stopping: () => tell('STOPPING=1'),
+  };
+}
+
+/** Half of what sd_watchdog_enabled(3) gives as the limit, as it recommends; undefined when it is meant for another process. */
+function watchdogPeriod(environment: NodeJS.ProcessEnv): number | undefined {
+  const microseconds = Number(environment['WATCHDOG_USEC'] ?? '0');
+  const forUs = [undefined, String(process.pid)].includes(environment['WATCHDOG_PID']);
+  if (!forUs || !Number.isSafeInteger(microseconds) || microseconds <= 0) return undefined;
+  return Math.max(1, Math.floor(microseconds / 2000));
+}
+
+/** struct sockaddr_un (unix(7)); a leading `@` stands for the NUL byte of an abstract address. */
+function unixAddress(path: string): Buffer {
+  const name = Buffer.from(path.startsWith('@') ? `\0${path.slice(1)}` : path);
+  const family = Buffer.alloc(2);
+  family.writeUInt16LE(afUnix);
+  return Buffer.concat([family, name]);
+}
+
+const afUnix = 1;
+const sockDatagram = 2;
+const sockCloseOnExec = 0o2000000;
+const messageNoSignal = 0x4000;
+
+/** Node has no datagrams on Unix sockets. A socket for each is cheap at one in seconds, and survives a supervisor that restarts. */
+function sendDatagram(address: Buffer, data: Buffer): number {
+  const { value: descriptor, errno } = socket(afUnix, sockDatagram | sockCloseOnExec, 0);
+  if (errno !== 0) return errno;
+  const longestAddress = 110;
+  const sent =
+    address.length > longestAddress ? constants.errno.ENAMETOOLONG : sendto(descriptor, data, messageNoSignal, address).errno;
+  close(descriptor);
+  return sent;
+}
