@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { isProfileName } from '../core/names.ts';
 import { systemErrorCode } from '../core/errors.ts';
+import { isProfileName } from '../core/names.ts';
 import { storageError } from '../linux/files.ts';
 
 /** Mode of every file here: the daemon's user alone. */
@@ -12,11 +12,18 @@ export const saltSuffix = 'salt';
 export const metaSuffix = 'vault-meta';
 export const attemptsSuffix = 'unlock-attempts';
 
-/** Every file that makes a profile a vault, whether or not this version can read it. */
-const vaultSuffixes = ['db', saltSuffix, metaSuffix, 'password-wrap', 'ssh-enrollment', 'tpm-enrollment', 'recovery-wrap'];
+/** The files of all factors that the format knows, whether or not this version can read them. */
+export const wrapSuffixes: readonly string[] = ['password-wrap', 'ssh-enrollment', 'tpm-enrollment', 'recovery-wrap'];
+
+/** Any of these makes a profile a vault. */
+const vaultSuffixes = ['db', saltSuffix, metaSuffix, ...wrapSuffixes];
+
+export function profileFileName(profile: string, suffix: string): string {
+  return `${profile}.${suffix}`;
+}
 
 export function profileFile(directory: string, profile: string, suffix: string): string {
-  return join(directory, `${profile}.${suffix}`);
+  return join(directory, profileFileName(profile, suffix));
 }
 
 /** Whether any file of a vault of that name is there. */

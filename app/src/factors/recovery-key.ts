@@ -54,7 +54,7 @@ export function encodeRecoveryKey(memory: SecretMemory, key: SecretBytes): Secre
 export function decodeRecoveryKey(memory: SecretMemory, text: SecretBytes): SecretBytes {
   const symbols = memory.allocate(symbolCount);
   try {
-    readSymbols(text.length === 0 ? Buffer.alloc(0) : text.bytes, symbols.bytes);
+    readSymbols(text.bytes, symbols.bytes);
     if (bech32Polymod(symbols.bytes) !== bech32mConstant) throw malformed('its checksum does not match');
     return pack(memory, symbols.bytes);
   } finally {
@@ -134,7 +134,8 @@ function readSymbols(text: Buffer, symbols: Buffer): void {
   for (const byte of text) {
     if (isSeparator(byte)) continue;
     const value = symbolValues[byte] ?? noSymbol;
-    if (value === noSymbol) throw malformed(`its character ${count + 1}, not counting dashes, is not one that a recovery key has`);
+    if (value === noSymbol)
+      throw malformed(`its character ${count + 1}, not counting dashes, is not one that a recovery key has`);
     if (count < symbolCount) symbols[count] = value;
     count++;
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-import { openAesGcm, sealAesGcm } from '../crypto/aead.ts';
+
 import { SesameError } from '../core/errors.ts';
+import { openAesGcm, sealAesGcm } from '../crypto/aead.ts';
 import type { SecretBytes, SecretMemory } from '../memory/secret-bytes.ts';
 import { type FactorFile, pieceLength } from './factor.ts';
 

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+import { SesameError } from '../core/errors.ts';
+import { removeWiped } from '../linux/files.ts';
+import type { SecretBytes } from '../memory/secret-bytes.ts';
+import { type Enrolment, writeMeta } from './enrolment.ts';
+import type { Evidence, Factor } from './factor.ts';
+import { type FactorId, isPolicyFactorId, type PolicyFactorId } from './factor-id.ts';
+import { isCombined, requireSatisfiable } from './policy.ts';
+import { profileFile } from './profile-files.ts';
+import { newRecoveryKey } from './recovery-key.ts';
+import { type Factors, requireFactor } from './registry.ts';
+import { writeWrap } from './staging.ts';
+import { passwordIsMasterKey, type VaultMeta, withFactors, withoutFactor, withRecovery } from './vault-meta.ts';
+import { readFactorFile } from './verification.ts';
+
+/** `rekey-needed`: nothing was changed, the change takes a new master key and goes through stageRekey. */
+export type Added =
+  | {
+      readonly state: 'added';
+      /** As text, to be shown once; the caller releases it. Only when recovery was added. */
+      readonly recoveryKey?: SecretBytes;
+    }
+  | { readonly state: 'rekey-needed' };
+
+export interface Removed {
+  readonly state: 'removed' | 'rekey-needed';
+}
+
+export interface Addition {
+  readonly enrolment: Enrolment;
+  readonly factors: Factors;
+  readonly factor: FactorId;
+  readonly evidence: readonly Evidence[];
+  readonly masterKey: SecretBytes;
+  /** Unix seconds. */
+  readonly now: number;
+}
+
+export async function addFactor(addition: Addition): Promise<Added> {
+  const { factor, enrolment } = addition;
+  const { profile } = enrolment.context;
+  if (enrolment.enrolled.has(factor)) throw SesameError.of('factor-enrolled', { profile, factor });
+  return factor === 'recovery' ? await addRecovery(addition) : await addPolicyFactor(addition, factor);
+}
+
+async function addPolicyFactor({ enrolment, factors, evidence, masterKey, now }: Addition, id: PolicyFactorId): Promise<Added> {
+  const { meta, context } = enrolment;
+  const factor = requireFactor(factors, id);
+  const given = evidence.find((part) => part.factor === id);
+  if (given === undefined) throw SesameError.of('factor-evidence-missing', { profile: context.profile, factor: id });
+  if (isCombined(meta.auth_policy)) return { state: 'rekey-needed' };
+  await enrol(enrolment, factor, given.bytes, masterKey, (label) =>
+    withFactors(meta, [...meta.enrolled_factors, { factor_id: id, label, enrolled_at: now }]),
+  );
+  return { state: 'added' };
+}
+
+async function addRecovery({ enrolment, factors, masterKey, now }: Addition): Promise<Added> {
+  const recoveryKey = newRecoveryKey(enrolment.context.memory);
+  try {
+    const factor = requireFactor(factors, 'recovery');
+    await enrol(enrolment, factor, recoveryKey, masterKey, () => withRecovery(enrolment.meta, now));
+    return { state: 'added', recoveryKey };
+  } catch (thrown) {
+    recoveryKey.release();
+    throw thrown;
+  }
+}
+
+/** The wrap goes first: until the metadata names it nothing uses it, and a failure takes it away again. */
+async function enrol(
+  { directory, context }: Enrolment,
+  factor: Factor,
+  evidence: SecretBytes,
+  masterKey: SecretBytes,
+  enrolled: (label: string) => VaultMeta,
+): Promise<void> {
+  const label = await writeWrap(directory, context, { factor, evidence }, masterKey);
+  try {
+    writeMeta(directory, context.profile, enrolled(label));
+  } catch (thrown) {
+    // Metadata that is only not yet safe from a power cut names the wrap already.
+    const written = thrown instanceof SesameError && thrown.code === 'storage-unsynced';
+    if (!written) removeWiped(profileFile(directory, context.profile, factor.fileSuffix));
+    throw thrown;
+  }
+}
+
+export function removeFactor(enrolment: Enrolment, factors: Factors, id: FactorId): Removed {
+  const { directory, context, meta, enrolled } = enrolment;
+  const { profile } = context;
+  if (!enrolled.has(id)) throw SesameError.of('factor-not-enrolled', { profile, factor: id });
+  const { fileSuffix } = requireFactor(factors, id);
+  if (isPolicyFactorId(id)) {
+    requireOtherWaysIn(enrolment, factors, id);
+    if (isCombined(meta.auth_policy) || (id === 'password' && passwordIsMasterKey(meta))) return { state: 'rekey-needed' };
+  }
+  // The file goes first: what a crash leaves behind is still listed, and can be removed again.
+  removeWiped(profileFile(directory, profile, fileSuffix));
+  writeMeta(directory, profile, id === 'recovery' ? withRecovery(meta, undefined) : withoutFactor(meta, id));
+  return { state: 'removed' };
+}
+
+/** What remains must satisfy the policy with files that are whole and that this program can use. */
+function requireOtherWaysIn({ directory, context, meta }: Enrolment, factors: Factors, id: PolicyFactorId): void {
+  const others = meta.enrolled_factors.map(({ factor_id }) => factor_id).filter((other) => other !== id);
+  const usable = others.map((other) => factors.get(other)).filter((factor) => factor !== undefined);
+  requireSatisfiable(context.profile, meta.auth_policy, new Set(usable.map((factor) => factor.id)), id);
+  for (const factor of usable) {
+    const direct = factor.id === 'password' && passwordIsMasterKey(meta);
+    if (!direct) readFactorFile(directory, context.profile, factor);
+  }
+}
