@@ -13,8 +13,14 @@ export type { Answerer } from './request-definition.ts';
 export const requests = { ...profileRequests, ...secretsRequests } as const;
 
 export type RequestKind = keyof typeof requests;
-export type RequestBody<Kind extends RequestKind> = Of<(typeof requests)[Kind]['body']>;
-export type ReplyBody<Kind extends RequestKind> = Of<(typeof requests)[Kind]['reply']>;
+
+// As interfaces, so that the compiler works each body out once and looks it up by name; generic code would otherwise be too deep for it.
+interface RequestBodies extends Bodies<'body'> {}
+interface ReplyBodies extends Bodies<'reply'> {}
+type Bodies<Part extends 'body' | 'reply'> = { [Kind in RequestKind]: Of<(typeof requests)[Kind][Part]> };
+
+export type RequestBody<Kind extends RequestKind> = RequestBodies[Kind];
+export type ReplyBody<Kind extends RequestKind> = ReplyBodies[Kind];
 
 /** Broadcasts. A subscriber below the level does not get them. */
 export const events = {
@@ -48,4 +54,7 @@ export const events = {
 } as const satisfies Record<string, { readonly level: SecurityLevel; readonly body: object }>;
 
 export type EventKind = keyof typeof events;
-export type EventBody<Kind extends EventKind> = Of<(typeof events)[Kind]['body']>;
+
+interface EventBodies extends AllEventBodies {}
+type AllEventBodies = { [Kind in EventKind]: Of<(typeof events)[Kind]['body']> };
+export type EventBody<Kind extends EventKind> = EventBodies[Kind];

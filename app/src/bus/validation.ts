@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+import { SesameError } from '../core/errors.ts';
+import { decodeCbor } from './cbor.ts';
+import {
+  type EventBody,
+  type EventKind,
+  events,
+  type ReplyBody,
+  type RequestBody,
+  type RequestKind,
+  requests,
+} from './messages.ts';
+import { type Validator, validators } from './validators.generated.js';
+
+const longestReason = 200;
+
+export function isRequestKind(kind: string): kind is RequestKind {
+  return Object.hasOwn(requests, kind);
+}
+
+export function isEventKind(kind: string): kind is EventKind {
+  return Object.hasOwn(events, kind);
+}
+
+/** @throws SesameError message-invalid */
+export function decodeRequestBody<Kind extends RequestKind>(kind: Kind, encoded: Uint8Array): RequestBody<Kind> {
+  const body = decodeCbor(encoded);
+  if (!isRequestBody(kind, body)) throw invalid(kind, `${kind}:request`);
+  return body;
+}
+
+/** @throws SesameError message-invalid */
+export function decodeReplyBody<Kind extends RequestKind>(kind: Kind, encoded: Uint8Array): ReplyBody<Kind> {
+  const body = decodeCbor(encoded);
+  if (!isReplyBody(kind, body)) throw invalid(kind, `${kind}:reply`);
+  return body;
+}
+
+/** @throws SesameError message-invalid */
+export function decodeEventBody<Kind extends EventKind>(kind: Kind, encoded: Uint8Array): EventBody<Kind> {
+  const body = decodeCbor(encoded);
+  if (!isEventBody(kind, body)) throw invalid(kind, `${kind}:event`);
+  return body;
+}
+
+function isRequestBody<Kind extends RequestKind>(kind: Kind, body: unknown): body is RequestBody<Kind> {
+  return validator(`${kind}:request`)(body);
+}
+
+function isReplyBody<Kind extends RequestKind>(kind: Kind, body: unknown): body is ReplyBody<Kind> {
+  return validator(`${kind}:reply`)(body);
+}
+
+function isEventBody<Kind extends EventKind>(kind: Kind, body: unknown): body is EventBody<Kind> {
+  return validator(`${kind}:event`)(body);
+}
+
+function validator(schema: string): Validator {
+  const found = validators[schema];
+  // Without this a message would pass unchecked: the compiled file is older than the catalogue.
+  if (found === undefined) throw SesameError.of('unexpected', { where: 'bus', cause: `no validator for ${schema}` });
+  return found;
+}
+
+function invalid(kind: string, schema: string): SesameError {
+  const first = validator(schema).errors?.[0];
+  const reason = `${first?.instancePath || 'body'} ${first?.message ?? 'does not fit'}`;
+  return SesameError.of('message-invalid', { kind, reason: reason.slice(0, longestReason) });
+}
