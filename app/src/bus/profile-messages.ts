@@ -2,6 +2,23 @@
 import type { RequestDefinition } from './request-definition.ts';
 import { count, daemonHealth, flag, nothing, profileName, profileOnly, secretName, text } from './schema.ts';
 
+const auditEntry = {
+  type: 'object',
+  properties: {
+    action: text(64),
+    profile: profileName,
+    key: { anyOf: [secretName, { type: 'null' }] },
+    requester: text(64),
+    requester_name: { anyOf: [text(64), { type: 'null' }] },
+    requester_uid: count,
+    outcome: text(64),
+    /** How many equal refusals this entry stands for. */
+    repeated: count,
+  },
+  required: ['action', 'profile', 'key', 'requester', 'requester_name', 'requester_uid', 'outcome'],
+  additionalProperties: false,
+} as const;
+
 /** What daemon-profile answers. */
 export const profileRequests = {
   'profile-status': {
@@ -84,6 +101,7 @@ export const profileRequests = {
     body: profileOnly,
     reply: nothing,
   },
+  /** From daemon-secrets alone: entries for the audit chain, in their order. */
   'audit-append': {
     answeredBy: 'daemon-profile',
     level: 'internal',
@@ -91,22 +109,14 @@ export const profileRequests = {
     body: {
       type: 'object',
       properties: {
-        action: text(64),
-        profile: profileName,
-        key: { anyOf: [secretName, { type: 'null' }] },
-        requester: text(64),
-        requester_name: { anyOf: [text(64), { type: 'null' }] },
-        requester_uid: count,
-        outcome: text(64),
-        /** True: the reply comes after the entry is on disk. False: the entry joins the next group. */
+        entries: { type: 'array', minItems: 1, maxItems: 64, items: auditEntry },
+        /** True: the reply comes after the entries are on disk. False: they join the next group. */
         durable: flag,
-        /** How many equal denials this entry stands for. */
-        repeated: count,
       },
-      required: ['action', 'profile', 'key', 'requester', 'requester_name', 'requester_uid', 'outcome', 'durable'],
+      required: ['entries', 'durable'],
       additionalProperties: false,
     },
-    reply: { type: 'object', properties: { sequence: count }, required: ['sequence'], additionalProperties: false },
+    reply: nothing,
   },
   /** From daemon-secrets alone: what became of a vault, so that its profile is known and the change is broadcast. */
   'vault-report': {

@@ -1176,8 +1176,7 @@ return errors === 0;
 }
 
 export const v12 = validate22;
-const schema23 = {"type":"object","properties":{"action":{"type":"string","maxLength":64},"profile":{"type":"string","pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},"key":{"anyOf":[{"type":"string","maxLength":1024},{"type":"null"}]},"requester":{"type":"string","maxLength":64},"requester_name":{"anyOf":[{"type":"string","maxLength":64},{"type":"null"}]},"requester_uid":{"type":"integer","minimum":0,"maximum":9007199254740991},"outcome":{"type":"string","maxLength":64},"durable":{"type":"boolean"},"repeated":{"type":"integer","minimum":0,"maximum":9007199254740991}},"required":["action","profile","key","requester","requester_name","requester_uid","outcome","durable"],"additionalProperties":false};
-const func13 = Object.prototype.hasOwnProperty;
+const schema23 = {"type":"object","properties":{"entries":{"type":"array","minItems":1,"maxItems":64,"items":{"type":"object","properties":{"action":{"type":"string","maxLength":64},"profile":{"type":"string","pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},"key":{"anyOf":[{"type":"string","maxLength":1024},{"type":"null"}]},"requester":{"type":"string","maxLength":64},"requester_name":{"anyOf":[{"type":"string","maxLength":64},{"type":"null"}]},"requester_uid":{"type":"integer","minimum":0,"maximum":9007199254740991},"outcome":{"type":"string","maxLength":64},"repeated":{"type":"integer","minimum":0,"maximum":9007199254740991}},"required":["action","profile","key","requester","requester_name","requester_uid","outcome"],"additionalProperties":false}},"durable":{"type":"boolean"}},"required":["entries","durable"],"additionalProperties":false};
 
 function validate22(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
@@ -1185,72 +1184,109 @@ let errors = 0;
 if(errors === 0){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing0;
-if(((((((((data.action === undefined) && (missing0 = "action")) || ((data.profile === undefined) && (missing0 = "profile"))) || ((data.key === undefined) && (missing0 = "key"))) || ((data.requester === undefined) && (missing0 = "requester"))) || ((data.requester_name === undefined) && (missing0 = "requester_name"))) || ((data.requester_uid === undefined) && (missing0 = "requester_uid"))) || ((data.outcome === undefined) && (missing0 = "outcome"))) || ((data.durable === undefined) && (missing0 = "durable"))){
+if(((data.entries === undefined) && (missing0 = "entries")) || ((data.durable === undefined) && (missing0 = "durable"))){
 validate22.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
 return false;
 }
 else {
 const _errs1 = errors;
 for(const key0 in data){
-if(!(func13.call(schema23.properties, key0))){
+if(!((key0 === "entries") || (key0 === "durable"))){
 validate22.errors = [{instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"}];
 return false;
 break;
 }
 }
 if(_errs1 === errors){
-if(data.action !== undefined){
-let data0 = data.action;
+if(data.entries !== undefined){
+let data0 = data.entries;
 const _errs2 = errors;
 if(errors === _errs2){
-if(typeof data0 === "string"){
-if(func2(data0) > 64){
-validate22.errors = [{instancePath:instancePath+"/action",schemaPath:"#/properties/action/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"}];
+if(Array.isArray(data0)){
+if(data0.length > 64){
+validate22.errors = [{instancePath:instancePath+"/entries",schemaPath:"#/properties/entries/maxItems",keyword:"maxItems",params:{limit: 64},message:"must NOT have more than 64 items"}];
 return false;
 }
-}
 else {
-validate22.errors = [{instancePath:instancePath+"/action",schemaPath:"#/properties/action/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+if(data0.length < 1){
+validate22.errors = [{instancePath:instancePath+"/entries",schemaPath:"#/properties/entries/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items"}];
 return false;
 }
-}
-var valid0 = _errs2 === errors;
-}
 else {
-var valid0 = true;
-}
-if(valid0){
-if(data.profile !== undefined){
-let data1 = data.profile;
+var valid1 = true;
+const len0 = data0.length;
+for(let i0=0; i0<len0; i0++){
+let data1 = data0[i0];
 const _errs4 = errors;
 if(errors === _errs4){
-if(typeof data1 === "string"){
-if(!pattern0.test(data1)){
-validate22.errors = [{instancePath:instancePath+"/profile",schemaPath:"#/properties/profile/pattern",keyword:"pattern",params:{pattern: "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},message:"must match pattern \""+"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"+"\""}];
+if(data1 && typeof data1 == "object" && !Array.isArray(data1)){
+let missing1;
+if((((((((data1.action === undefined) && (missing1 = "action")) || ((data1.profile === undefined) && (missing1 = "profile"))) || ((data1.key === undefined) && (missing1 = "key"))) || ((data1.requester === undefined) && (missing1 = "requester"))) || ((data1.requester_name === undefined) && (missing1 = "requester_name"))) || ((data1.requester_uid === undefined) && (missing1 = "requester_uid"))) || ((data1.outcome === undefined) && (missing1 = "outcome"))){
+validate22.errors = [{instancePath:instancePath+"/entries/" + i0,schemaPath:"#/properties/entries/items/required",keyword:"required",params:{missingProperty: missing1},message:"must have required property '"+missing1+"'"}];
 return false;
 }
-}
 else {
-validate22.errors = [{instancePath:instancePath+"/profile",schemaPath:"#/properties/profile/type",keyword:"type",params:{type: "string"},message:"must be string"}];
-return false;
-}
-}
-var valid0 = _errs4 === errors;
-}
-else {
-var valid0 = true;
-}
-if(valid0){
-if(data.key !== undefined){
-let data2 = data.key;
 const _errs6 = errors;
+for(const key1 in data1){
+if(!((((((((key1 === "action") || (key1 === "profile")) || (key1 === "key")) || (key1 === "requester")) || (key1 === "requester_name")) || (key1 === "requester_uid")) || (key1 === "outcome")) || (key1 === "repeated"))){
+validate22.errors = [{instancePath:instancePath+"/entries/" + i0,schemaPath:"#/properties/entries/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1},message:"must NOT have additional properties"}];
+return false;
+break;
+}
+}
+if(_errs6 === errors){
+if(data1.action !== undefined){
+let data2 = data1.action;
 const _errs7 = errors;
-let valid1 = false;
-const _errs8 = errors;
-if(errors === _errs8){
+if(errors === _errs7){
 if(typeof data2 === "string"){
-if(func2(data2) > 1024){
-const err0 = {instancePath:instancePath+"/key",schemaPath:"#/properties/key/anyOf/0/maxLength",keyword:"maxLength",params:{limit: 1024},message:"must NOT have more than 1024 characters"};
+if(func2(data2) > 64){
+validate22.errors = [{instancePath:instancePath+"/entries/" + i0+"/action",schemaPath:"#/properties/entries/items/properties/action/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"}];
+return false;
+}
+}
+else {
+validate22.errors = [{instancePath:instancePath+"/entries/" + i0+"/action",schemaPath:"#/properties/entries/items/properties/action/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+return false;
+}
+}
+var valid2 = _errs7 === errors;
+}
+else {
+var valid2 = true;
+}
+if(valid2){
+if(data1.profile !== undefined){
+let data3 = data1.profile;
+const _errs9 = errors;
+if(errors === _errs9){
+if(typeof data3 === "string"){
+if(!pattern0.test(data3)){
+validate22.errors = [{instancePath:instancePath+"/entries/" + i0+"/profile",schemaPath:"#/properties/entries/items/properties/profile/pattern",keyword:"pattern",params:{pattern: "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},message:"must match pattern \""+"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"+"\""}];
+return false;
+}
+}
+else {
+validate22.errors = [{instancePath:instancePath+"/entries/" + i0+"/profile",schemaPath:"#/properties/entries/items/properties/profile/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+return false;
+}
+}
+var valid2 = _errs9 === errors;
+}
+else {
+var valid2 = true;
+}
+if(valid2){
+if(data1.key !== undefined){
+let data4 = data1.key;
+const _errs11 = errors;
+const _errs12 = errors;
+let valid3 = false;
+const _errs13 = errors;
+if(errors === _errs13){
+if(typeof data4 === "string"){
+if(func2(data4) > 1024){
+const err0 = {instancePath:instancePath+"/entries/" + i0+"/key",schemaPath:"#/properties/entries/items/properties/key/anyOf/0/maxLength",keyword:"maxLength",params:{limit: 1024},message:"must NOT have more than 1024 characters"};
 if(vErrors === null){
 vErrors = [err0];
 }
@@ -1261,7 +1297,7 @@ errors++;
 }
 }
 else {
-const err1 = {instancePath:instancePath+"/key",schemaPath:"#/properties/key/anyOf/0/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err1 = {instancePath:instancePath+"/entries/" + i0+"/key",schemaPath:"#/properties/entries/items/properties/key/anyOf/0/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1];
 }
@@ -1271,12 +1307,12 @@ vErrors.push(err1);
 errors++;
 }
 }
-var _valid0 = _errs8 === errors;
-valid1 = valid1 || _valid0;
-if(!valid1){
-const _errs10 = errors;
-if(data2 !== null){
-const err2 = {instancePath:instancePath+"/key",schemaPath:"#/properties/key/anyOf/1/type",keyword:"type",params:{type: "null"},message:"must be null"};
+var _valid0 = _errs13 === errors;
+valid3 = valid3 || _valid0;
+if(!valid3){
+const _errs15 = errors;
+if(data4 !== null){
+const err2 = {instancePath:instancePath+"/entries/" + i0+"/key",schemaPath:"#/properties/entries/items/properties/key/anyOf/1/type",keyword:"type",params:{type: "null"},message:"must be null"};
 if(vErrors === null){
 vErrors = [err2];
 }
@@ -1285,11 +1321,11 @@ vErrors.push(err2);
 }
 errors++;
 }
-var _valid0 = _errs10 === errors;
-valid1 = valid1 || _valid0;
+var _valid0 = _errs15 === errors;
+valid3 = valid3 || _valid0;
 }
-if(!valid1){
-const err3 = {instancePath:instancePath+"/key",schemaPath:"#/properties/key/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf"};
+if(!valid3){
+const err3 = {instancePath:instancePath+"/entries/" + i0+"/key",schemaPath:"#/properties/entries/items/properties/key/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf"};
 if(vErrors === null){
 vErrors = [err3];
 }
@@ -1301,53 +1337,53 @@ validate22.errors = vErrors;
 return false;
 }
 else {
-errors = _errs7;
+errors = _errs12;
 if(vErrors !== null){
-if(_errs7){
-vErrors.length = _errs7;
+if(_errs12){
+vErrors.length = _errs12;
 }
 else {
 vErrors = null;
 }
 }
 }
-var valid0 = _errs6 === errors;
+var valid2 = _errs11 === errors;
 }
 else {
-var valid0 = true;
+var valid2 = true;
 }
-if(valid0){
-if(data.requester !== undefined){
-let data3 = data.requester;
-const _errs12 = errors;
-if(errors === _errs12){
-if(typeof data3 === "string"){
-if(func2(data3) > 64){
-validate22.errors = [{instancePath:instancePath+"/requester",schemaPath:"#/properties/requester/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"}];
+if(valid2){
+if(data1.requester !== undefined){
+let data5 = data1.requester;
+const _errs17 = errors;
+if(errors === _errs17){
+if(typeof data5 === "string"){
+if(func2(data5) > 64){
+validate22.errors = [{instancePath:instancePath+"/entries/" + i0+"/requester",schemaPath:"#/properties/entries/items/properties/requester/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"}];
 return false;
 }
 }
 else {
-validate22.errors = [{instancePath:instancePath+"/requester",schemaPath:"#/properties/requester/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate22.errors = [{instancePath:instancePath+"/entries/" + i0+"/requester",schemaPath:"#/properties/entries/items/properties/requester/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 }
-var valid0 = _errs12 === errors;
+var valid2 = _errs17 === errors;
 }
 else {
-var valid0 = true;
+var valid2 = true;
 }
-if(valid0){
-if(data.requester_name !== undefined){
-let data4 = data.requester_name;
-const _errs14 = errors;
-const _errs15 = errors;
-let valid2 = false;
-const _errs16 = errors;
-if(errors === _errs16){
-if(typeof data4 === "string"){
-if(func2(data4) > 64){
-const err4 = {instancePath:instancePath+"/requester_name",schemaPath:"#/properties/requester_name/anyOf/0/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+if(valid2){
+if(data1.requester_name !== undefined){
+let data6 = data1.requester_name;
+const _errs19 = errors;
+const _errs20 = errors;
+let valid4 = false;
+const _errs21 = errors;
+if(errors === _errs21){
+if(typeof data6 === "string"){
+if(func2(data6) > 64){
+const err4 = {instancePath:instancePath+"/entries/" + i0+"/requester_name",schemaPath:"#/properties/entries/items/properties/requester_name/anyOf/0/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
 if(vErrors === null){
 vErrors = [err4];
 }
@@ -1358,7 +1394,7 @@ errors++;
 }
 }
 else {
-const err5 = {instancePath:instancePath+"/requester_name",schemaPath:"#/properties/requester_name/anyOf/0/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err5 = {instancePath:instancePath+"/entries/" + i0+"/requester_name",schemaPath:"#/properties/entries/items/properties/requester_name/anyOf/0/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err5];
 }
@@ -1368,12 +1404,12 @@ vErrors.push(err5);
 errors++;
 }
 }
-var _valid1 = _errs16 === errors;
-valid2 = valid2 || _valid1;
-if(!valid2){
-const _errs18 = errors;
-if(data4 !== null){
-const err6 = {instancePath:instancePath+"/requester_name",schemaPath:"#/properties/requester_name/anyOf/1/type",keyword:"type",params:{type: "null"},message:"must be null"};
+var _valid1 = _errs21 === errors;
+valid4 = valid4 || _valid1;
+if(!valid4){
+const _errs23 = errors;
+if(data6 !== null){
+const err6 = {instancePath:instancePath+"/entries/" + i0+"/requester_name",schemaPath:"#/properties/entries/items/properties/requester_name/anyOf/1/type",keyword:"type",params:{type: "null"},message:"must be null"};
 if(vErrors === null){
 vErrors = [err6];
 }
@@ -1382,11 +1418,11 @@ vErrors.push(err6);
 }
 errors++;
 }
-var _valid1 = _errs18 === errors;
-valid2 = valid2 || _valid1;
+var _valid1 = _errs23 === errors;
+valid4 = valid4 || _valid1;
 }
-if(!valid2){
-const err7 = {instancePath:instancePath+"/requester_name",schemaPath:"#/properties/requester_name/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf"};
+if(!valid4){
+const err7 = {instancePath:instancePath+"/entries/" + i0+"/requester_name",schemaPath:"#/properties/entries/items/properties/requester_name/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf"};
 if(vErrors === null){
 vErrors = [err7];
 }
@@ -1398,114 +1434,140 @@ validate22.errors = vErrors;
 return false;
 }
 else {
-errors = _errs15;
+errors = _errs20;
 if(vErrors !== null){
-if(_errs15){
-vErrors.length = _errs15;
+if(_errs20){
+vErrors.length = _errs20;
 }
 else {
 vErrors = null;
 }
 }
 }
-var valid0 = _errs14 === errors;
+var valid2 = _errs19 === errors;
 }
 else {
-var valid0 = true;
+var valid2 = true;
 }
-if(valid0){
-if(data.requester_uid !== undefined){
-let data5 = data.requester_uid;
-const _errs20 = errors;
-if(!(((typeof data5 == "number") && (!(data5 % 1) && !isNaN(data5))) && (isFinite(data5)))){
-validate22.errors = [{instancePath:instancePath+"/requester_uid",schemaPath:"#/properties/requester_uid/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
+if(valid2){
+if(data1.requester_uid !== undefined){
+let data7 = data1.requester_uid;
+const _errs25 = errors;
+if(!(((typeof data7 == "number") && (!(data7 % 1) && !isNaN(data7))) && (isFinite(data7)))){
+validate22.errors = [{instancePath:instancePath+"/entries/" + i0+"/requester_uid",schemaPath:"#/properties/entries/items/properties/requester_uid/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
-if(errors === _errs20){
-if((typeof data5 == "number") && (isFinite(data5))){
-if(data5 > 9007199254740991 || isNaN(data5)){
-validate22.errors = [{instancePath:instancePath+"/requester_uid",schemaPath:"#/properties/requester_uid/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"}];
+if(errors === _errs25){
+if((typeof data7 == "number") && (isFinite(data7))){
+if(data7 > 9007199254740991 || isNaN(data7)){
+validate22.errors = [{instancePath:instancePath+"/entries/" + i0+"/requester_uid",schemaPath:"#/properties/entries/items/properties/requester_uid/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"}];
 return false;
 }
 else {
-if(data5 < 0 || isNaN(data5)){
-validate22.errors = [{instancePath:instancePath+"/requester_uid",schemaPath:"#/properties/requester_uid/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"}];
+if(data7 < 0 || isNaN(data7)){
+validate22.errors = [{instancePath:instancePath+"/entries/" + i0+"/requester_uid",schemaPath:"#/properties/entries/items/properties/requester_uid/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"}];
 return false;
 }
 }
 }
 }
-var valid0 = _errs20 === errors;
+var valid2 = _errs25 === errors;
 }
 else {
-var valid0 = true;
+var valid2 = true;
 }
-if(valid0){
-if(data.outcome !== undefined){
-let data6 = data.outcome;
-const _errs22 = errors;
-if(errors === _errs22){
-if(typeof data6 === "string"){
-if(func2(data6) > 64){
-validate22.errors = [{instancePath:instancePath+"/outcome",schemaPath:"#/properties/outcome/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"}];
+if(valid2){
+if(data1.outcome !== undefined){
+let data8 = data1.outcome;
+const _errs27 = errors;
+if(errors === _errs27){
+if(typeof data8 === "string"){
+if(func2(data8) > 64){
+validate22.errors = [{instancePath:instancePath+"/entries/" + i0+"/outcome",schemaPath:"#/properties/entries/items/properties/outcome/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"}];
 return false;
 }
 }
 else {
-validate22.errors = [{instancePath:instancePath+"/outcome",schemaPath:"#/properties/outcome/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate22.errors = [{instancePath:instancePath+"/entries/" + i0+"/outcome",schemaPath:"#/properties/entries/items/properties/outcome/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 }
-var valid0 = _errs22 === errors;
+var valid2 = _errs27 === errors;
+}
+else {
+var valid2 = true;
+}
+if(valid2){
+if(data1.repeated !== undefined){
+let data9 = data1.repeated;
+const _errs29 = errors;
+if(!(((typeof data9 == "number") && (!(data9 % 1) && !isNaN(data9))) && (isFinite(data9)))){
+validate22.errors = [{instancePath:instancePath+"/entries/" + i0+"/repeated",schemaPath:"#/properties/entries/items/properties/repeated/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
+return false;
+}
+if(errors === _errs29){
+if((typeof data9 == "number") && (isFinite(data9))){
+if(data9 > 9007199254740991 || isNaN(data9)){
+validate22.errors = [{instancePath:instancePath+"/entries/" + i0+"/repeated",schemaPath:"#/properties/entries/items/properties/repeated/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"}];
+return false;
+}
+else {
+if(data9 < 0 || isNaN(data9)){
+validate22.errors = [{instancePath:instancePath+"/entries/" + i0+"/repeated",schemaPath:"#/properties/entries/items/properties/repeated/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"}];
+return false;
+}
+}
+}
+}
+var valid2 = _errs29 === errors;
+}
+else {
+var valid2 = true;
+}
+}
+}
+}
+}
+}
+}
+}
+}
+}
+}
+else {
+validate22.errors = [{instancePath:instancePath+"/entries/" + i0,schemaPath:"#/properties/entries/items/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+return false;
+}
+}
+var valid1 = _errs4 === errors;
+if(!valid1){
+break;
+}
+}
+}
+}
+}
+else {
+validate22.errors = [{instancePath:instancePath+"/entries",schemaPath:"#/properties/entries/type",keyword:"type",params:{type: "array"},message:"must be array"}];
+return false;
+}
+}
+var valid0 = _errs2 === errors;
 }
 else {
 var valid0 = true;
 }
 if(valid0){
 if(data.durable !== undefined){
-const _errs24 = errors;
+const _errs31 = errors;
 if(typeof data.durable !== "boolean"){
 validate22.errors = [{instancePath:instancePath+"/durable",schemaPath:"#/properties/durable/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"}];
 return false;
 }
-var valid0 = _errs24 === errors;
+var valid0 = _errs31 === errors;
 }
 else {
 var valid0 = true;
-}
-if(valid0){
-if(data.repeated !== undefined){
-let data8 = data.repeated;
-const _errs26 = errors;
-if(!(((typeof data8 == "number") && (!(data8 % 1) && !isNaN(data8))) && (isFinite(data8)))){
-validate22.errors = [{instancePath:instancePath+"/repeated",schemaPath:"#/properties/repeated/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
-return false;
-}
-if(errors === _errs26){
-if((typeof data8 == "number") && (isFinite(data8))){
-if(data8 > 9007199254740991 || isNaN(data8)){
-validate22.errors = [{instancePath:instancePath+"/repeated",schemaPath:"#/properties/repeated/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"}];
-return false;
-}
-else {
-if(data8 < 0 || isNaN(data8)){
-validate22.errors = [{instancePath:instancePath+"/repeated",schemaPath:"#/properties/repeated/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"}];
-return false;
-}
-}
-}
-}
-var valid0 = _errs26 === errors;
-}
-else {
-var valid0 = true;
-}
-}
-}
-}
-}
-}
-}
 }
 }
 }
@@ -1521,51 +1583,17 @@ return errors === 0;
 }
 
 export const v13 = validate23;
-const schema24 = {"type":"object","properties":{"sequence":{"type":"integer","minimum":0,"maximum":9007199254740991}},"required":["sequence"],"additionalProperties":false};
+const schema24 = {"type":"object","properties":{},"additionalProperties":false};
 
 function validate23(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
 let errors = 0;
 if(errors === 0){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing0;
-if((data.sequence === undefined) && (missing0 = "sequence")){
-validate23.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
-return false;
-}
-else {
-const _errs1 = errors;
 for(const key0 in data){
-if(!(key0 === "sequence")){
 validate23.errors = [{instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"}];
 return false;
 break;
-}
-}
-if(_errs1 === errors){
-if(data.sequence !== undefined){
-let data0 = data.sequence;
-const _errs2 = errors;
-if(!(((typeof data0 == "number") && (!(data0 % 1) && !isNaN(data0))) && (isFinite(data0)))){
-validate23.errors = [{instancePath:instancePath+"/sequence",schemaPath:"#/properties/sequence/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
-return false;
-}
-if(errors === _errs2){
-if((typeof data0 == "number") && (isFinite(data0))){
-if(data0 > 9007199254740991 || isNaN(data0)){
-validate23.errors = [{instancePath:instancePath+"/sequence",schemaPath:"#/properties/sequence/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"}];
-return false;
-}
-else {
-if(data0 < 0 || isNaN(data0)){
-validate23.errors = [{instancePath:instancePath+"/sequence",schemaPath:"#/properties/sequence/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"}];
-return false;
-}
-}
-}
-}
-}
-}
 }
 }
 else {
