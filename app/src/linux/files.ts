@@ -13,6 +13,7 @@ import {
   readSync,
   renameSync,
   rmSync,
+  statSync,
   unlinkSync,
   writeSync,
 } from 'node:fs';
@@ -177,6 +178,18 @@ export function ensureDirectory(path: string, mode: number): void {
   });
   if (first === undefined) return;
   for (let made = path; made.length >= first.length; made = dirname(made)) syncDirectory(dirname(made));
+}
+
+/**
+ * The size of a file in bytes, or undefined when there is none.
+ * @throws SesameError file-unreadable
+ */
+export function fileSize(path: string): number | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.size;
+  } catch (thrown) {
+    throw SesameError.of('file-unreadable', { path, cause: describe(thrown) }, thrown);
+  }
 }
 
 /** What a failed write means for the person who owns the disk. */

@@ -7,7 +7,7 @@ const prGetDumpable = 3;
 const prSetDumpable = 4;
 
 /** How this process is closed to others, for `status`. */
-export interface ProcessHardening {
+export interface Hardening {
   /** False: no core dump, no ptrace(2) and no /proc/PID/mem for other processes of the same user. */
   readonly dumpable: boolean;
   /** RLIMIT_CORE in bytes. */
@@ -21,16 +21,16 @@ export interface ProcessHardening {
  * Closes this process to others of the same user: no core dumps, not dumpable and therefore not traceable (prctl(2),
  * PR_SET_DUMPABLE), new files for the owner only. To be called again after an exec, which makes a process dumpable anew.
  */
-export function hardenProcess(): ProcessHardening {
+export function hardenProcess(): Hardening {
   forbid(Resource.core);
   const { errno } = prctl(prSetDumpable, 0);
   assert(errno === 0, `PR_SET_DUMPABLE answers: ${describeErrno(errno)}`);
   process.umask(0o077);
-  return processHardening();
+  return hardening();
 }
 
 /** How closed this process is now. */
-export function processHardening(): ProcessHardening {
+export function hardening(): Hardening {
   return { dumpable: isDumpable(), coreLimit: softLimit(Resource.core), lockLimit: lockLimit(), umask: process.umask() };
 }
 
@@ -39,7 +39,10 @@ export function isDumpable(): boolean {
   return prctl(prGetDumpable, 0).value !== 0;
 }
 
-/** RLIMIT_MEMLOCK in bytes; Infinity when there is none. It is counted per user, not per process. */
+/**
+ * RLIMIT_MEMLOCK in bytes; Infinity when there is none. Kernel 6.18 counts mlock and memfd_secret per process; other uses of locked
+ * memory, and perhaps other kernels, count per user.
+ */
 export function lockLimit(): number {
   return softLimit(Resource.lockedMemory);
 }

@@ -25,19 +25,19 @@ export const silentReadiness: Readiness = {
 
 /**
  * The readiness that the environment asks for: sd_notify(3) where NOTIFY_SOCKET is set, otherwise none.
- * @param logger told at WARN when the supervisor cannot be reached
+ * @param logger told at WARN when the supervisor cannot be reached; a daemon goes on without it
  */
-export function createReadiness(environment: NodeJS.ProcessEnv, logger: Logger): Readiness {
+export function openReadiness(logger?: Logger, environment: NodeJS.ProcessEnv = process.env): Readiness {
   const path = environment['NOTIFY_SOCKET'];
   if (path === undefined || path === '') return silentReadiness;
   if (!/^[/@]/.test(path)) {
-    logger.warn('the supervisor is not told anything: its address is of a kind not known here', { address: path });
+    logger?.warn('the supervisor is not told anything: its address is of a kind not known here', { address: path });
     return silentReadiness;
   }
   const address = unixAddress(path);
   const tell = (state: string) => {
     const errno = sendDatagram(address, Buffer.from(state));
-    if (errno !== 0) logger.warn('the supervisor does not listen', { address: path, cause: describeErrno(errno) });
+    if (errno !== 0) logger?.warn('the supervisor does not listen', { address: path, cause: describeErrno(errno) });
   };
   return {
     aliveEveryMs: watchdogPeriod(environment),
