@@ -190,18 +190,17 @@ export class Keyring {
   stageRekey(options: RekeyOptions): Promise<StagedRekey> {
     return this.#withEnrolment(options.profile, async (enrolment) => {
       const verify = (evidence: readonly Evidence[]) => this.#verify(enrolment, evidence);
-      return await stageRekey(options, { enrolment, factors: this.#factors, verify, now: this.#now() });
+      const staged = await stageRekey(options, { enrolment, factors: this.#factors, verify, now: this.#now() });
+      // Staging succeeds only with evidence that would have unlocked the vault.
+      this.#complete(options.profile);
+      return staged;
     });
   }
 
   /** Every verification of evidence passes here, so that none escapes the counting of failures. */
-  async #verify(enrolment: Enrolment, evidence: readonly Evidence[]): Promise<Pieces> {
-    const { context, meta, enrolled } = enrolment;
+  #verify(enrolment: Enrolment, evidence: readonly Evidence[]): Promise<Pieces> {
     const verify = () => verifyEvidence(enrolment, this.#factors, this.#opensVault, evidence);
-    const pieces = await this.#attempts.guard(context.profile, verify);
-    const opens = pieces.has('recovery') || evaluate(meta.auth_policy, enrolled, new Set(pieces.keys())).satisfied;
-    if (opens) this.#attempts.reset(context.profile);
-    return pieces;
+    return this.#attempts.guard(enrolment.context.profile, verify);
   }
 
   #present({ context, meta, enrolled }: Enrolment, pieces: Pieces): Unlocked {

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { type PolicyFactorId, policyFactorIds } from '../../src/factors/factor-id.ts';
+import {
+  type AuthPolicy,
+  enforcementOf,
+  evaluate,
+  isSatisfiable,
+  requirePolicy,
+  requireSatisfiable,
+} from '../../src/factors/policy.ts';
+import { failsWith } from './fixture.ts';
+
+const factors = () => fc.subarray([...policyFactorIds]);
+const policies: fc.Arbitrary<AuthPolicy> = fc.oneof(
+  fc.constant('any' as const),
+  fc.constant('all' as const),
+  fc.record({ policy: fc.record({ required: factors(), additional_required: fc.nat(4) }) }),
+);
+
+/** The definition in words, over whole sets; nothing of it is taken from the implementation. */
+function satisfies(policy: AuthPolicy, enrolled: PolicyFactorId[], presented: PolicyFactorId[]): boolean {
+  const counted = presented.filter((id) => enrolled.includes(id));
+  if (counted.length === 0) return false;
+  if (policy === 'any') return true;
+  if (policy === 'all') return counted.length === enrolled.length;
+  const { required, additional_required } = policy.policy;
+  const others = counted.filter((id) => !required.includes(id));
+  return required.every((id) => counted.includes(id)) && others.length >= additional_required;
+}
+
+function subsets(ids: PolicyFactorId[]): PolicyFactorId[][] {
+  return ids.reduce<PolicyFactorId[][]>((all, id) => [...all, ...all.map((subset) => [...subset, id])], [[]]);
+}
+
+/** The smallest sets of further factors that would satisfy the policy, by trying them all. */
+function completions(policy: AuthPolicy, enrolled: PolicyFactorId[], presented: PolicyFactorId[]): PolicyFactorId[][] {
+  const absent = enrolled.filter((id) => !presented.includes(id));
+  const all = subsets(absent).filter((more) => satisfies(policy, enrolled, [...presented, ...more]));
+  const least = Math.min(...all.map((more) => more.length));
+  return all.filter((more) => more.length === least);
+}
+
+describe('evaluating a policy', () => {
+  it('agrees with the truth table of the definition', () => {
+    fc.assert(
+      fc.property(policies, factors(), factors(), (policy, enrolled, presented) => {
+        const verdict = evaluate(policy, new Set(enrolled), new Set(presented));
+        assert.equal(verdict.satisfied, satisfies(policy, enrolled, presented));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('names what is needed as the smallest completions do', () => {
+    fc.assert(
+      fc.property(policies, factors(), factors(), (policy, enrolled, presented) => {
+        const verdict = evaluate(policy, new Set(enrolled), new Set(presented));
+        const smallest = completions(policy, enrolled, presented);
+        fc.pre(!verdict.satisfied && smallest.length > 0);
+        if (verdict.satisfied) return;
+        assert.equal(verdict.needed, smallest[0]?.length);
+        assert.deepEqual(
+          verdict.remaining,
+          policyFactorIds.filter((id) => smallest.some((set) => set.includes(id))),
+        );
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('finds a vault satisfiable exactly when some set of its factors opens it', () => {
+    fc.assert(
+      fc.property(policies, factors(), (policy, enrolled) => {
+        const expected = subsets(enrolled).some((presented) => satisfies(policy, enrolled, presented));
+        assert.equal(isSatisfiable(policy, new Set(enrolled)), expected);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('never counts recovery', () => {
+    fc.assert(
+      fc.property(policies, factors(), factors(), (policy, enrolled, presented) => {
+        const without = evaluate(policy, new Set(enrolled), new Set(presented));
+        const withIt = evaluate(policy, new Set([...enrolled, 'recovery']), new Set([...presented, 'recovery']));
+        assert.deepEqual(withIt, without);
+      }),
+    );
+  });
+});
+
+describe('a policy', () => {
+  it('is enforced by cryptography when it is any or all', () => {
+    assert.deepEqual([enforcementOf('any'), enforcementOf('all')], ['cryptography', 'cryptography']);
+  });
+
+  it('is enforced by the daemon when it names factors', () => {
+    assert.equal(enforcementOf({ policy: { required: ['tpm'], additional_required: 0 } }), 'daemon');
+  });
+
+  it('is taken from the bus when it names known factors', () => {
+    const policy = { policy: { required: ['tpm', 'password'], additional_required: 1 } };
+    assert.deepEqual(requirePolicy(policy), policy);
+  });
+
+  it('is refused when it names recovery', () => {
+    const policy = { policy: { required: ['recovery'], additional_required: 0 } };
+    assert.throws(() => requirePolicy(policy), failsWith('factor-unknown', 'recovery'));
+  });
+});
+
+describe('a change of factors', () => {
+  const required: AuthPolicy = { policy: { required: ['tpm'], additional_required: 1 } };
+
+  it('may leave what the policy needs', () => {
+    requireSatisfiable('home', required, new Set(['tpm', 'password']), 'yubikey');
+  });
+
+  it('may not take the last factor', () => {
+    assert.throws(() => requireSatisfiable('home', 'any', new Set(['recovery']), 'password'), failsWith('factor-last', 'password'));
+  });
+
+  it('may not take a required factor', () => {
+    const left = new Set(['password', 'yubikey']);
+    assert.throws(() => requireSatisfiable('home', required, left, 'tpm'), failsWith('factor-required', 'tpm'));
+  });
+
+  it('may not take a factor that is needed for the count', () => {
+    assert.throws(() => requireSatisfiable('home', required, new Set(['tpm']), 'password'), failsWith('factor-required', 'password'));
+  });
+
+  it('without evidence for a required factor names it', () => {
+    assert.throws(() => requireSatisfiable('home', required, new Set(['password'])), failsWith('factor-evidence-missing', 'tpm'));
+  });
+
+  it('with too few factors for the count says how many are missing', () => {
+    assert.throws(() => requireSatisfiable('home', required, new Set(['tpm'])), failsWith('policy-unsatisfiable', '1 more'));
+  });
+});
