@@ -125,6 +125,11 @@ export class Keyring {
     });
   }
 
+  /** Whether factors were presented and others are still awaited. */
+  isPartlyUnlocked(profile: string): boolean {
+    return this.#partial.presented(requireProfileName(profile)).size > 0;
+  }
+
   /** What a partial unlock still waits for, or undefined when none is under way. */
   partialUnlock(profile: string): PartialUnlock | undefined {
     const presented = this.#partial.presented(requireProfileName(profile));

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 import type { BusClient } from '../../bus/client.ts';
 import type { Sender } from '../../bus/handler.ts';
+import type { RequestBody } from '../../bus/messages.ts';
 import { describe } from '../../core/errors.ts';
 import type { Logger } from '../../core/log.ts';
+
+type Entry = RequestBody<'audit-append'>['entries'][number];
 
 export interface AuditedOperation {
   /** `get`, `set`, `delete`, `list`, `unlock`, `lock`, `factor-add`, … */
@@ -13,10 +16,21 @@ export interface AuditedOperation {
   readonly sender: Sender;
 }
 
+/** Entries in one message; far below the limit of a frame even with the longest names. */
+const batchSize = 48;
+
+/** Reads wait this long for company, in ms; with the group commit of daemon-profile they are on disk within a second. */
+const gatherMs = 200;
+
+/** What is kept while daemon-profile is away. Nobody can ask for anything then, so this is the rest of a moment. */
+const mostWaiting = 1024;
+
 /** Reports what happens to secrets, vaults and factors to daemon-profile, which owns the audit file. */
 export class Auditor {
   readonly #bus: () => BusClient;
   readonly #logger: Logger;
+  #waiting: Entry[] = [];
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(bus: () => BusClient, logger: Logger) {
     this.#bus = bus;
@@ -29,7 +43,7 @@ export class Auditor {
    * @throws what the change throws, or the error that kept the entry from the disk; then nothing was changed
    */
   async change<Result>(operation: AuditedOperation, change: () => Result | Promise<Result>): Promise<Result> {
-    await this.#append(operation, 'success', true);
+    await this.outcome(operation, 'success');
     try {
       return await change();
     } catch (thrown) {
@@ -38,29 +52,56 @@ export class Auditor {
     }
   }
 
-  /** An entry about something that is over already, on disk when this returns. */
+  /** An entry that is on disk when this returns, after everything noted before it. */
   async outcome(operation: AuditedOperation, outcome: string): Promise<void> {
-    await this.#append(operation, outcome, true);
+    this.#waiting.push(entryOf(operation, outcome));
+    await this.#send(true);
   }
 
   /** A read or a refusal: the entry joins the next group and nobody waits for it. */
   note(operation: AuditedOperation, outcome: string, repeated = 1): void {
-    this.#append(operation, outcome, false, repeated).catch((thrown: unknown) => {
-      this.#logger.error('an audit entry could not be delivered', { action: operation.action, outcome, cause: describe(thrown) });
-    });
+    this.#waiting.push(repeated > 1 ? { ...entryOf(operation, outcome), repeated } : entryOf(operation, outcome));
+    if (this.#waiting.length >= batchSize) void this.flush();
+    else this.#timer ??= setTimeout(() => void this.flush(), gatherMs);
   }
 
-  async #append({ action, profile, key, sender }: AuditedOperation, outcome: string, durable: boolean, repeated = 1): Promise<void> {
-    await this.#bus().request('audit-append', {
-      action,
-      profile,
-      key,
-      requester: sender.id,
-      requester_name: sender.name ?? null,
-      requester_uid: sender.uid,
-      outcome,
-      durable,
-      ...(repeated > 1 ? { repeated } : {}),
-    });
+  /** Sends what was noted. A failure is logged; the entries are kept for the next time. */
+  async flush(): Promise<void> {
+    try {
+      await this.#send(false);
+    } catch (thrown) {
+      this.#logger.error('audit entries could not be delivered yet', { entries: this.#waiting.length, cause: describe(thrown) });
+    }
   }
+
+  /** Takes everything at once, so that no other call can send a durable entry as one that nobody waits for. */
+  async #send(durable: boolean): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const taken = this.#waiting.splice(0);
+    while (taken.length > 0) {
+      const entries = taken.slice(0, batchSize);
+      try {
+        await this.#bus().request('audit-append', { entries, durable: durable && entries.length === taken.length });
+      } catch (thrown) {
+        this.#keep(taken, durable);
+        throw thrown;
+      }
+      taken.splice(0, entries.length);
+    }
+  }
+
+  /** A durable entry that failed is dropped: its change does not happen, and saying later that it did would be a lie. */
+  #keep(entries: Entry[], durable: boolean): void {
+    const kept = durable ? entries.slice(0, -1) : entries;
+    this.#waiting = [...kept, ...this.#waiting];
+    const lost = this.#waiting.length - mostWaiting;
+    if (lost <= 0) return;
+    this.#waiting.splice(0, lost);
+    this.#logger.error('audit entries were lost: daemon-profile was away for too long', { entries: lost });
+  }
+}
+
+function entryOf({ action, profile, key, sender }: AuditedOperation, outcome: string): Entry {
+  return { action, profile, key, requester: sender.id, requester_name: sender.name ?? null, requester_uid: sender.uid, outcome };
 }

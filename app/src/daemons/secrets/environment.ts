@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+import type { Incoming, Outgoing } from '../../bus/handler.ts';
+import type { SecretBytes, SecretMemory } from '../../memory/secret-bytes.ts';
+import type { AuditedOperation } from './auditor.ts';
+import type { SecretHandlersOptions } from './secret-handlers.ts';
+
+type Place = NonNullable<Incoming<'secret-environment'>['body']['after']>;
+type Entry = Outgoing<'secret-environment'>['body']['entries'][number];
+
+/** Values and names of one answer together, in bytes: below the limit of a frame, above the longest single value. */
+const pageBytes = 98_304;
+const mostEntries = 512;
+
+/** Room for an entry's members in CBOR beside its names. */
+const entryOverhead = 64;
+
+/** Names read at once. */
+const namesAtOnce = 256;
+
+/** The values of one answer, one after the other in secret memory, so that many small ones do not take a page each. */
+class Page {
+  readonly entries: Entry[] = [];
+  readonly #memory: SecretMemory;
+  readonly #values: SecretBytes;
+  #length = 0;
+  #cost = 0;
+
+  constructor(memory: SecretMemory) {
+    this.#memory = memory;
+    this.#values = memory.allocate(pageBytes);
+  }
+
+  /** @returns false when there is no room left */
+  add(profile: string, name: string, value: SecretBytes): boolean {
+    const cost = value.length + Buffer.byteLength(name) + profile.length + entryOverhead;
+    if (this.#cost + cost > pageBytes || this.entries.length === mostEntries) return false;
+    this.#values.bytes.set(value.bytes, this.#length);
+    this.#length += value.length;
+    this.#cost += cost;
+    this.entries.push({ profile, name, length: value.length });
+    return true;
+  }
+
+  attachment(): SecretBytes | undefined {
+    if (this.#length === 0) return undefined;
+    const exact = this.#memory.allocate(this.#length);
+    exact.bytes.set(this.#values.bytes.subarray(0, this.#length));
+    return exact;
+  }
+
+  release(): void {
+    this.#values.release();
+  }
+}
+
+/** All values that the rules allow a client, as many as fit into one answer, and where to go on. */
+export async function environmentPage(
+  options: SecretHandlersOptions,
+  { body, sender }: Incoming<'secret-environment'>,
+): Promise<Outgoing<'secret-environment'>> {
+  const { profiles, after } = body;
+  const first = after === undefined ? 0 : Math.max(0, profiles.indexOf(after.profile));
+  const page = new Page(options.memory);
+  try {
+    let next: Place | undefined;
+    for (const profile of profiles.slice(first)) {
+      const from = profile === after?.profile ? after.name : undefined;
+      next = await collect(options, { action: 'environment', profile, key: null, sender }, from, page);
+      if (next !== undefined) break;
+    }
+    const attachment = page.attachment();
+    const { entries } = page;
+    return { body: next === undefined ? { entries } : { entries, next }, ...(attachment && { attachment }) };
+  } finally {
+    page.release();
+  }
+}
+
+/** @returns the last entry that found room, when not all did */
+async function collect(
+  { vaults, access, auditor }: SecretHandlersOptions,
+  listing: AuditedOperation,
+  from: string | undefined,
+  page: Page,
+): Promise<Place | undefined> {
+  const { profile } = listing;
+  access.require(listing);
+  const vault = await vaults.require(profile);
+  let after = from;
+  for (;;) {
+    const names = vault.list({ limit: namesAtOnce, ...(after === undefined ? {} : { after }) });
+    for (const { name } of names.entries) {
+      const operation = { ...listing, key: name };
+      if (!access.allows(operation)) continue;
+      const value = vault.get(name);
+      try {
+        if (!page.add(profile, name, value)) return page.entries.at(-1);
+      } finally {
+        value.release();
+      }
+      auditor.note(operation, 'success');
+    }
+    if (names.next === undefined) return undefined;
+    after = names.next;
+  }
+}

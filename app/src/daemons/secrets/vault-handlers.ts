@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MIT
+import type { Handlers, Outgoing, Sender } from '../../bus/handler.ts';
+import { SesameError } from '../../core/errors.ts';
+import type { VaultSuite } from '../../crypto/suite.ts';
+import { requireFactorId, requirePolicyFactorId } from '../../factors/factor-id.ts';
+import type { Evidence, Keyring } from '../../factors/keyring.ts';
+import { requirePolicy } from '../../factors/policy.ts';
+import type { SecretBytes, SecretMemory } from '../../memory/secret-bytes.ts';
+import type { AuditedOperation, Auditor } from './auditor.ts';
+import { withEvidence } from './evidence.ts';
+import type { KeyChanges } from './key-changes.ts';
+import type { VaultSet } from './vault-set.ts';
+
+export type VaultState = 'locked' | 'partial' | 'unlocked';
+
+export interface VaultHandlersOptions {
+  readonly memory: SecretMemory;
+  readonly keyring: Keyring;
+  readonly vaults: VaultSet;
+  readonly keyChanges: KeyChanges;
+  readonly auditor: Auditor;
+  /** The algorithms for new vaults. */
+  readonly suite: () => VaultSuite;
+  /** Told what became of a vault, for daemon-profile. */
+  readonly changed: (profile: string, state: VaultState) => void;
+}
+
+/** Answers for whole vaults and for the factors that open them. The bus lets only administrators in here. */
+export function vaultHandlers(options: VaultHandlersOptions): Handlers {
+  const { memory, keyring, vaults, keyChanges, auditor, suite, changed } = options;
+  return {
+    async 'vault-init'({ body, attachment, sender }) {
+      const { profile, recovery_key: recovery } = body;
+      const policy = requirePolicy(body.policy);
+      if (keyring.exists(profile)) throw SesameError.of('vault-exists', { profile });
+      return await withEvidence(memory, 'vault-init', body.evidence, attachment, async (evidence) => {
+        const create = () => keyChanges.initialise({ profile, evidence, policy, recovery, suite: suite() });
+        const recoveryKey = await auditor.change({ action: 'vault-init', profile, key: null, sender }, create);
+        changed(profile, 'locked');
+        return { body: { factors: evidence.map(({ factor }) => factor) }, ...(recoveryKey && { attachment: recoveryKey }) };
+      });
+    },
+
+    async 'vault-unlock'({ body: { profile, evidence: parts }, attachment, sender }) {
+      if (vaults.isUnlocked(profile)) throw SesameError.of('vault-already-unlocked', { profile });
+      return await withEvidence(memory, 'vault-unlock', parts, attachment, (evidence) =>
+        unlock(options, profile, evidence, sender),
+      );
+    },
+
+    async 'vault-lock'({ body, sender }) {
+      const asked = body.profile === undefined ? [...new Set([...vaults.profiles, ...keyring.profiles()])] : [body.profile];
+      const locked: string[] = [];
+      for (const profile of asked) {
+        if (body.profile !== undefined && !keyring.exists(profile)) throw SesameError.of('vault-not-initialised', { profile });
+        if (await lockVault(options, profile, sender)) locked.push(profile);
+      }
+      return { body: { locked } };
+    },
+
+    async 'vault-rekey'({ body: { profile, evidence: parts, recovery_key: newRecovery }, attachment, sender }) {
+      await vaults.require(profile);
+      return await withEvidence(memory, 'vault-rekey', parts, attachment, async (evidence) => {
+        const rekey = () => keyChanges.rekey({ profile, evidence, newRecovery });
+        const { recoveryKey, ...body } = await auditor.change({ action: 'rekey', profile, key: null, sender }, rekey);
+        return { body, ...(recoveryKey && { attachment: recoveryKey }) };
+      });
+    },
+
+    async 'vault-check'({ body: { profile }, sender }) {
+      const report = (await vaults.require(profile)).check();
+      auditor.note({ action: 'check', profile, key: null, sender }, report.damaged.length === 0 ? 'success' : 'damaged');
+      return { body: { entries: report.entries, damaged: report.damaged.slice(0, 64) } };
+    },
+
+    async 'factor-list'({ body: { profile } }) {
+      const { policy, factors } = keyring.list(profile);
+      return { body: { policy, factors } };
+    },
+
+    async 'factor-add'({ body: { profile, factor: name, evidence: parts }, attachment, sender }) {
+      await vaults.require(profile);
+      return await withEvidence(memory, 'factor-add', parts, attachment, async (evidence) => {
+        const recoveryKey = await auditor.change({ action: 'factor-add', profile, key: name, sender }, () =>
+          addFactor(options, profile, name, evidence),
+        );
+        return { body: {}, ...(recoveryKey && { attachment: recoveryKey }) };
+      });
+    },
+
+    async 'factor-remove'({ body: { profile, factor: name, evidence: parts }, attachment, sender }) {
+      await vaults.require(profile);
+      return await withEvidence(memory, 'factor-remove', parts, attachment, async (evidence) => {
+        await auditor.change({ action: 'factor-remove', profile, key: name, sender }, () =>
+          removeFactor(options, profile, name, evidence),
+        );
+        return { body: {} };
+      });
+    },
+  };
+}
+
+async function unlock(
+  { keyring, vaults, auditor, changed }: VaultHandlersOptions,
+  profile: string,
+  evidence: readonly Evidence[],
+  sender: Sender,
+): Promise<Outgoing<'vault-unlock'>> {
+  const factors = evidence.map(({ factor }) => factor).join(' ');
+  const operation: AuditedOperation = { action: 'unlock', profile, key: factors === '' ? null : factors, sender };
+  try {
+    const unlocked = await keyring.unlock(profile, evidence);
+    if (unlocked.state === 'partial') {
+      await auditor.outcome(operation, 'partial');
+      changed(profile, 'partial');
+      return { body: unlocked };
+    }
+    vaults.unlock(profile, unlocked.masterKey);
+  } catch (thrown) {
+    await auditor.outcome(operation, thrown instanceof SesameError ? thrown.code : 'failed');
+    throw thrown;
+  }
+  await confirm(profile, vaults, () => auditor.outcome(operation, 'success'));
+  changed(profile, 'unlocked');
+  return { body: { state: 'unlocked' } };
+}
+
+/** A vault does not stay unlocked without an entry that says so. */
+async function confirm(profile: string, vaults: VaultSet, entry: () => Promise<void>): Promise<void> {
+  try {
+    await entry();
+  } catch (thrown) {
+    vaults.lock(profile);
+    throw thrown;
+  }
+}
+
+/**
+ * Wipes first and reports afterwards: a lock must work even when nothing can be written any more.
+ * @returns whether it was unlocked, or partly
+ */
+export async function lockVault(
+  { keyring, vaults, auditor, changed }: VaultHandlersOptions,
+  profile: string,
+  sender: Sender,
+): Promise<boolean> {
+  const locked = vaults.lock(profile) || keyring.isPartlyUnlocked(profile);
+  keyring.forget(profile);
+  if (!locked) return false;
+  changed(profile, 'locked');
+  await auditor.outcome({ action: 'lock', profile, key: null, sender }, 'success');
+  return true;
+}
+
+async function addFactor(
+  { keyring, vaults, keyChanges }: VaultHandlersOptions,
+  profile: string,
+  name: string,
+  evidence: readonly Evidence[],
+): Promise<SecretBytes | undefined> {
+  const factor = requireFactorId(name);
+  const added = await keyring.add(profile, factor, evidence, vaults.masterKey(profile));
+  if (added.state === 'added') return added.recoveryKey;
+  const rekeyed = await keyChanges.rekey({ profile, evidence, newRecovery: false, change: { add: requirePolicyFactorId(name) } });
+  return rekeyed.recoveryKey;
+}
+
+async function removeFactor(
+  { keyring, keyChanges }: VaultHandlersOptions,
+  profile: string,
+  name: string,
+  evidence: readonly Evidence[],
+): Promise<void> {
+  const removed = await keyring.remove(profile, requireFactorId(name));
+  if (removed.state === 'removed') return;
+  await keyChanges.rekey({ profile, evidence, newRecovery: false, change: { remove: requirePolicyFactorId(name) } });
+}
