@@ -2,8 +2,8 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ManualClock } from '../../src/core/clock.ts';
 import type { ErrorCode } from '../../src/core/catalogue.ts';
+import { ManualClock } from '../../src/core/clock.ts';
 import { SesameError } from '../../src/core/errors.ts';
 import { RecordingLogger } from '../../src/core/log.ts';
 import { deriveKey } from '../../src/crypto/derive.ts';
@@ -20,7 +20,7 @@ import { openSecretMemory } from '../../src/memory/secret-memory.ts';
 export const memory = openSecretMemory();
 
 /** What a factor test works on: a directory of its own, a clock that stands still, a keyring. */
-export class Fixture implements Disposable {
+export class Fixture {
   readonly directory = mkdtempSync(join(tmpdir(), 'factors-'));
   readonly clock = new ManualClock(1_700_000_000_000);
   readonly logger = new RecordingLogger();
@@ -82,7 +82,7 @@ export class Fixture implements Disposable {
     return new Map(names.map((name) => [name, readFileSync(join(this.directory, name), 'hex')]));
   }
 
-  [Symbol.dispose](): void {
+  remove(): void {
     this.keyring.forget();
     rmSync(this.directory, { recursive: true });
   }

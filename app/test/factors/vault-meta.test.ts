@@ -43,7 +43,10 @@ describe('reading vault metadata', () => {
   const accepted: [string, object][] = [
     ['of a password vault', {}],
     ['of an SSH vault', { init_mode: 'ssh-key-only', enrolled_factors: [{ ...entry, factor_id: 'ssh-agent' }] }],
-    ['of a vault with several factors', { init_mode: { 'multi-factor': { factors: ['password', 'ssh-agent'] } }, auth_policy: 'all' }],
+    [
+      'of a vault with several factors',
+      { init_mode: { 'multi-factor': { factors: ['password', 'ssh-agent'] } }, auth_policy: 'all' },
+    ],
     ['with a policy', { auth_policy: { policy: { required: ['fido2'], additional_required: 2 } } }],
     ['from 1970', { created_at: 0, policy_changed_at: 0 }],
   ];
@@ -63,7 +66,11 @@ describe('reading vault metadata', () => {
     ['an unknown init mode', { init_mode: 'luck' }, 'init_mode'],
     ['a time that is no number', { created_at: '2026' }, 'created_at'],
     ['a missing member', { policy_changed_at: undefined }, 'policy_changed_at'],
-    ['a suite of ours that nobody knows', { open_sesame_devices: { crypto: { kdf: 'md5', hkdf: 'blake3' } } }, 'open_sesame_devices'],
+    [
+      'a suite of ours that nobody knows',
+      { open_sesame_devices: { crypto: { kdf: 'md5', hkdf: 'blake3' } } },
+      'open_sesame_devices',
+    ],
     ['a recovery entry of ours without a time', { open_sesame_devices: { recovery: {} } }, 'open_sesame_devices'],
     ['no version', { version: undefined }, 'version'],
     ['version 0', { version: 0 }, 'version'],
