@@ -44,9 +44,5 @@ export function openAesGcm(memory: SecretMemory, key: SecretBytes, sealed: Uint8
     plaintext.fill(0);
     return undefined;
   }
-  try {
-    return memory.take(plaintext);
-  } finally {
-    plaintext.fill(0);
-  }
+  return memory.take(plaintext);
 }
