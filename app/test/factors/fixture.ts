@@ -72,6 +72,10 @@ export class Fixture {
     rmSync(staged, { recursive: true });
   }
 
+  discard(): void {
+    rmSync(join(this.directory, 'home.next'), { recursive: true });
+  }
+
   path(suffix: string): string {
     return join(this.directory, `home.${suffix}`);
   }
