@@ -8,6 +8,7 @@ import { type Clock, systemClock } from '../core/clock.ts';
 import { asSesameError, describe } from '../core/errors.ts';
 import { Exit } from '../core/exit.ts';
 import type { Logger } from '../core/log.ts';
+import type { NoiseSuite } from '../crypto/suite.ts';
 import { createLogger } from '../linux/logger.ts';
 import { type Hardening, hardenProcess } from '../linux/process.ts';
 import { openReadiness, type Readiness } from '../linux/readiness.ts';
@@ -102,8 +103,9 @@ async function serve(name: DaemonName, start: (foundation: Foundation) => Promis
     configurationProblems: () => problems,
     reload: () => watcher.reload(),
   });
-  const readiness = openReadiness();
+  const readiness = openReadiness(logger);
   readiness.ready();
+  if (readiness.aliveEveryMs !== undefined) setInterval(() => readiness.alive(), readiness.aliveEveryMs).unref();
   logger.info('ready', { pid: process.pid });
   process.on('SIGHUP', () => watcher.reload());
   stopOnSignal({ service, watcher, readiness, logger });
@@ -138,6 +140,11 @@ function stopOnSignal({ service, watcher, readiness, logger }: Running): void {
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+}
+
+/** The algorithms of the bus, which both ends must take from the same configuration. */
+export function noiseSuite({ crypto }: Configuration): NoiseSuite {
+  return { cipher: crypto.noise_cipher, hash: crypto.noise_hash };
 }
 
 function report(logger: Logger, diagnostics: readonly Diagnostic[]): readonly string[] {

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT
+import { join } from 'node:path';
+import { DenialCoalescer } from '../../audit/coalesce.ts';
+import { BusClient } from '../../bus/client.ts';
+import type { Sender } from '../../bus/handler.ts';
+import { busPaths, KeyFiles } from '../../bus/keys.ts';
+import { assert, describe } from '../../core/errors.ts';
+import { Keyring } from '../../factors/keyring.ts';
+import { discardTemporaries, ensureDirectory } from '../../linux/files.ts';
+import { lockDirectory } from '../../linux/lock.ts';
+import { type Foundation, noiseSuite, runDaemon, type Service } from '../foundation.ts';
+import { AccessControl } from './access.ts';
+import { type AuditedOperation, Auditor } from './auditor.ts';
+import { KeyChanges } from './key-changes.ts';
+import { secretHandlers } from './secret-handlers.ts';
+import { statusHandler } from './status-handler.ts';
+import { lockVault, type VaultHandlersOptions, type VaultState, vaultHandlers } from './vault-handlers.ts';
+import { VaultSet } from './vault-set.ts';
+
+async function start(foundation: Foundation): Promise<Service> {
+  const { name, paths, memory, clock, logger, configuration } = foundation;
+  const directory = join(paths.state, 'vaults');
+  ensureDirectory(directory, 0o700);
+  const directoryLock = lockDirectory(directory, name);
+  discardTemporaries(directory);
+
+  const { keys } = busPaths(paths.runtime);
+  ensureDirectory(keys, 0o700);
+
+  let bus: BusClient | undefined;
+  const connected = (): BusClient => {
+    assert(bus !== undefined, 'nobody asks before the bus is there');
+    return bus;
+  };
+  const auditor = new Auditor(connected, logger);
+  const denials = new DenialCoalescer<AuditedOperation>({
+    clock,
+    identify: ({ sender }) => sender.name ?? `uid ${sender.uid}`,
+    write: (operation, repeated) => auditor.note(operation, 'denied', repeated),
+  });
+
+  const vaults = new VaultSet({
+    memory,
+    directory,
+    clock,
+    logger,
+    idleCloseMs: () => configuration().global.secrets.idle_close_ms,
+  });
+  vaults.recoverAll();
+  const keyring = new Keyring({
+    memory,
+    directory,
+    clock,
+    logger,
+    opensVault: (profile, masterKey) => vaults.opens(profile, masterKey),
+    onPartialExpired: (profile) => changed(profile, 'locked'),
+  });
+
+  const changed = (profile: string, state: VaultState): void => {
+    connected()
+      .request('vault-report', { profile, state })
+      .catch((thrown: unknown) => {
+        logger.warn('daemon-profile was not told of a vault', { profile, state, cause: describe(thrown) });
+      });
+  };
+  const vaultOptions: VaultHandlersOptions = {
+    memory,
+    keyring,
+    vaults,
+    keyChanges: new KeyChanges(keyring, vaults),
+    auditor,
+    suite: () => configuration().crypto,
+    changed,
+  };
+  const stateOf = (profile: string): VaultState => {
+    if (vaults.isUnlocked(profile)) return 'unlocked';
+    return keyring.isPartlyUnlocked(profile) ? 'partial' : 'locked';
+  };
+
+  bus = await BusClient.connect({
+    memory,
+    clock,
+    logger,
+    runtimeDirectory: paths.runtime,
+    ...(configuration().global.ipc.socket_path === undefined ? {} : { socketPath: configuration().global.ipc.socket_path }),
+    suite: noiseSuite(configuration()),
+    keyFiles: new KeyFiles(memory, keys, name),
+    reconnect: true,
+    handlers: {
+      ...secretHandlers({
+        memory,
+        vaults,
+        auditor,
+        access: new AccessControl(configuration, (operation) => denials.add(operation)),
+      }),
+      ...vaultHandlers(vaultOptions),
+      ...statusHandler(foundation, keyring, vaults),
+    },
+    // On the first connection `connect` has not returned yet.
+    onConnect: () =>
+      setImmediate(() => {
+        for (const profile of keyring.profiles()) changed(profile, stateOf(profile));
+      }),
+    onDisconnect: (error) => logger.warn('the bus is out of reach; trying again', { cause: error.message }),
+    onEvent: (event) => {
+      if (event.kind !== 'profile-changed' || event.body.active) return;
+      lockVault(vaultOptions, event.body.profile, profileDaemon).catch((thrown: unknown) => {
+        logger.error('the lock of a deactivated profile was not recorded', {
+          profile: event.body.profile,
+          cause: describe(thrown),
+        });
+      });
+    },
+  });
+  await bus.subscribe(['profile-changed']);
+
+  return {
+    reconfigure: () => undefined,
+    async stop() {
+      denials.close();
+      await auditor.flush();
+      await connected().close();
+      keyring.forget();
+      for (const profile of vaults.profiles) vaults.lock(profile);
+      directoryLock.release();
+    },
+  };
+}
+
+/** On whose behalf a vault is locked when its profile was deactivated. */
+const profileDaemon: Sender = {
+  id: '00000000-0000-0000-0000-000000000000',
+  name: 'daemon-profile',
+  clearance: 'secrets-only',
+  uid: process.getuid?.() ?? 0,
+  pid: 0,
+};
+
+await runDaemon('daemon-secrets', start);
