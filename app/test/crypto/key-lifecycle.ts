@@ -10,12 +10,14 @@ import type { SecretBytes, SecretMemory } from '../../src/memory/secret-bytes.ts
 /** Bytes that a process leaves lying about on purpose: a scan that misses them proves nothing. */
 export const marker = Buffer.from('a marker that a scan of memory has to find');
 
+type Keys = Record<'argon2id' | 'pbkdf2' | 'blake3' | 'combined' | 'hkdf' | 'value' | 'chachaPoly' | 'aesGcm', SecretBytes>;
+
 /**
  * Makes and uses keys in all ways that this room offers, out of public text, so that another process can make the same ones.
  *
  * @returns every key, by what it is; the caller releases them
  */
-export async function makeKeys(memory: SecretMemory): Promise<Record<string, SecretBytes>> {
+export async function makeKeys(memory: SecretMemory): Promise<Keys> {
   const password = Buffer.from('public password');
   const salt = Buffer.alloc(16, 3);
   const argon2id = await passwordKey(memory, 'argon2id', password, salt);
