@@ -43,11 +43,12 @@ export const pageBytes = pageSize();
  */
 export class GuardedMapping {
   readonly pages: number;
-  readonly #start: bigint;
+  /** The address of the first byte. */
+  readonly start: bigint;
   readonly #pointer: Pointer;
 
   private constructor(start: bigint, pages: number) {
-    this.#start = start;
+    this.start = start;
     this.#pointer = pointerTo(start);
     this.pages = pages;
   }
@@ -80,7 +81,7 @@ export class GuardedMapping {
 
   /** Gives the pages back to the kernel. Every Buffer over them must be detached. */
   unmap(): void {
-    unmap(this.#start, this.pages);
+    unmap(this.start, this.pages);
   }
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
+import { systemErrorCode } from '../../src/core/errors.ts';
 
 export interface Finding {
   /** Index into the needles. */
@@ -23,6 +24,8 @@ interface Region {
   readonly mapping: string;
 }
 
+/** ERR_OUT_OF_RANGE is Node's answer to the address of [vsyscall]. */
+const unreadableCodes: ReadonlySet<string> = new Set(['EIO', 'EFAULT', 'ERR_OUT_OF_RANGE']);
 const chunkBytes = 1 << 20;
 
 /**
@@ -97,7 +100,8 @@ function scanRegion(memory: number, region: Region, needles: readonly Buffer[], 
 function readChunk(memory: number, buffer: Buffer, offset: number, length: number, address: bigint): number {
   try {
     return readSync(memory, buffer, offset, length, address);
-  } catch {
-    return 0;
+  } catch (thrown) {
+    if (unreadableCodes.has(systemErrorCode(thrown) ?? '')) return 0;
+    throw thrown;
   }
 }
