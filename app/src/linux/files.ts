@@ -171,13 +171,27 @@ export function removeWiped(path: string): void {
  * @throws SesameError storage-read-only, storage-full, storage-failed, storage-unsynced
  */
 export function ensureDirectory(path: string, mode: number): void {
-  const first = attempt(path, () => {
-    const created = mkdirSync(path, { recursive: true, mode });
-    if (created !== undefined) chmodSync(path, mode);
-    return created;
-  });
-  if (first === undefined) return;
-  for (let made = path; made.length >= first.length; made = dirname(made)) syncDirectory(dirname(made));
+  if (isDirectory(path)) return;
+  const above = dirname(path);
+  if (above !== path) ensureDirectory(above, mode);
+  attempt(path, () => makeDirectory(path, mode));
+  syncDirectory(above);
+}
+
+function makeDirectory(path: string, mode: number): void {
+  // Not Node's recursive form: on a read-only file system it answers ENOENT.
+  try {
+    mkdirSync(path, { mode });
+  } catch (thrown) {
+    // Both daemons may make the same directory at the same time.
+    if (systemErrorCode(thrown) === 'EEXIST' && isDirectory(path)) return;
+    throw thrown;
+  }
+  chmodSync(path, mode);
+}
+
+function isDirectory(path: string): boolean {
+  return attempt(path, () => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false);
 }
 
 /**
