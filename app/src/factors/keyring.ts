@@ -103,7 +103,9 @@ export class Keyring {
     const profile = requireProfileName(options.profile);
     return await this.#exclusion.run(profile, async () => {
       if (hasVaultFiles(this.#directory, profile)) throw SesameError.of('vault-exists', { profile });
-      return await initialiseVault(options, { memory: this.#memory, factors: this.#factors, now: this.#now() });
+      const keys = await initialiseVault(options, { memory: this.#memory, factors: this.#factors, now: this.#now() });
+      this.#attempts.reset(profile);
+      return keys;
     });
   }
 

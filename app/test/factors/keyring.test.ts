@@ -5,9 +5,22 @@ import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, trunca
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { blake3 } from '@noble/hashes/blake3.js';
 import { defaultVaultSuite } from '../../src/crypto/suite.ts';
+import type { Evidence } from '../../src/factors/keyring.ts';
 import type { AuthPolicy } from '../../src/factors/policy.ts';
 import { builtInFactors } from '../../src/factors/registry.ts';
-import { evidence, Fixture, failsWith, masterKeyOf, memory, password, recovery, tokenFactor, tpm, yubikey } from './fixture.ts';
+import {
+  evidence,
+  Fixture,
+  failsWith,
+  masterKeyOf,
+  memory,
+  password,
+  recovery,
+  reveal,
+  tokenFactor,
+  tpm,
+  yubikey,
+} from './fixture.ts';
 
 let fixture: Fixture;
 /** A second directory with vaults of its own. */
@@ -58,6 +71,12 @@ describe('initialising a vault', () => {
   it('makes another master key each time', async () => {
     const { masterKey } = await fixture.initialise([password()]);
     assert.notEqual(masterKey, (await other.initialise([password()])).masterKey);
+  });
+
+  it('forgets the failures of a vault of that name that is gone', async () => {
+    writeFileSync(fixture.path('unlock-attempts'), '9\n');
+    await fixture.initialise([password()]);
+    assert.notEqual(masterKeyOf(await unlock(password())), 'partial');
   });
 
   for (const suffix of ['db', 'salt', 'vault-meta', 'password-wrap', 'ssh-enrollment', 'tpm-enrollment', 'recovery-wrap']) {
@@ -205,6 +224,20 @@ describe('unlocking with several factors', () => {
     assert.equal(masterKeyOf(await unlock(tpm())), masterKey);
   });
 
+  it('rests on a piece of its own per factor in all mode', async () => {
+    await fixture.initialise([tpm(), yubikey()], 'all');
+    const context = { memory, profile: 'home', salt: Buffer.alloc(16), suite: defaultVaultSuite };
+    const pieceOf = async ({ factor, bytes }: Evidence) => {
+      const path = fixture.path(`${factor}-enrollment`);
+      const file = { path, bytes: readFileSync(path) };
+      const piece = await tokenFactor(factor === 'tpm' ? 'tpm' : 'yubikey').unwrap(context, file, bytes);
+      return piece && reveal(piece);
+    };
+    const [one, two] = [await pieceOf(tpm()), await pieceOf(yubikey())];
+    assert.match(one ?? '', /^[0-9a-f]{64}$/);
+    assert.notEqual(one, two);
+  });
+
   it('accepts all of them in one call, in any order', async () => {
     const { masterKey } = await fixture.initialise([password(), tpm()], 'all');
     assert.equal(masterKeyOf(await unlock(tpm(), password())), masterKey);
@@ -221,7 +254,9 @@ describe('unlocking with several factors', () => {
   it('forgets the first on lock', async () => {
     await fixture.initialise([password(), tpm()], 'all');
     await unlock(password());
+    const before = fixture.keyring.isPartlyUnlocked('home');
     fixture.keyring.forget('home');
+    assert.deepEqual([before, fixture.keyring.isPartlyUnlocked('home')], [true, false]);
     assert.equal(fixture.keyring.partialUnlock('home'), undefined);
   });
 
@@ -308,6 +343,13 @@ describe('a vault that upstream wrote', () => {
     it('counts a wrong password like any other', async () => {
       await assert.rejects(unlock(password('wrong')), failsWith('authentication-failed', 'password'));
       assert.equal(readFileSync(fixture.path('unlock-attempts'), 'latin1'), '1\n');
+    });
+
+    it('gives the page of a wrong candidate back', async () => {
+      const wrong = password('wrong');
+      const before = memory.status().pagesInUse;
+      await assert.rejects(unlock(wrong), failsWith('authentication-failed'));
+      assert.equal(memory.status().pagesInUse, before);
     });
 
     it('lists its password', () => {
