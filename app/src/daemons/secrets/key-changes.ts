@@ -74,39 +74,30 @@ export class KeyChanges {
    */
   async rekey({ profile, evidence, newRecovery, change }: Rekey): Promise<Rekeyed> {
     return await this.#inGeneration(profile, async (generation) => {
-      const old = this.#vaults.open(profile, this.#vaults.masterKey(profile));
+      const targetDirectory = generation.directory;
+      const staged = await this.#keyring.stageRekey({ profile, evidence, newRecovery, targetDirectory, ...(change && { change }) });
+      const { masterKey, kept, dropped, droppedFiles, recoveryKey } = staged;
       try {
-        const targetDirectory = generation.directory;
-        const staged = await this.#keyring.stageRekey({
-          profile,
-          evidence,
-          newRecovery,
-          targetDirectory,
-          ...(change && { change }),
-        });
-        const { masterKey, kept, dropped, droppedFiles, recoveryKey } = staged;
-        try {
-          const next = this.#vaults.create(profile, masterKey, targetDirectory);
-          let entries: number;
-          try {
-            entries = await copyEntries(old, next);
-          } finally {
-            next.close();
-          }
-          old.close();
-          this.#vaults.lock(profile);
-          generation.commit(droppedFiles);
-          this.#vaults.unlock(profile, masterKey);
-          return { kept, dropped, entries, recoveryKey };
-        } catch (thrown) {
-          masterKey.release();
-          recoveryKey?.release();
-          throw thrown;
-        }
-      } finally {
-        old.close();
+        const entries = await this.#copyEntries(profile, masterKey, targetDirectory);
+        this.#vaults.lock(profile);
+        generation.commit(droppedFiles);
+        this.#vaults.unlock(profile, masterKey);
+        return { kept, dropped, entries, recoveryKey };
+      } catch (thrown) {
+        masterKey.release();
+        recoveryKey?.release();
+        throw thrown;
       }
     });
+  }
+
+  async #copyEntries(profile: string, masterKey: SecretBytes, directory: string): Promise<number> {
+    const next = this.#vaults.create(profile, masterKey, directory);
+    try {
+      return await copyEntries(this.#vaults.current(profile), next);
+    } finally {
+      next.close();
+    }
   }
 
   async #inGeneration<Result>(profile: string, work: (generation: Generation) => Promise<Result>): Promise<Result> {

@@ -136,6 +136,11 @@ export class VaultSet {
     return this.#require(profile).vault;
   }
 
+  /** The vault of an unlocked profile as it is now, for who is replacing its generation. */
+  current(profile: string): Vault {
+    return this.#require(profile).vault;
+  }
+
   /** The master key of an unlocked profile; it stays the set's. */
   masterKey(profile: string): SecretBytes {
     return this.#require(profile).masterKey;
