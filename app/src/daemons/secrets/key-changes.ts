@@ -75,7 +75,13 @@ export class KeyChanges {
   async rekey({ profile, evidence, newRecovery, change }: Rekey): Promise<Rekeyed> {
     return await this.#inGeneration(profile, async (generation) => {
       const targetDirectory = generation.directory;
-      const staged = await this.#keyring.stageRekey({ profile, evidence, newRecovery, targetDirectory, ...(change && { change }) });
+      const staged = await this.#keyring.stageRekey({
+        profile,
+        evidence,
+        newRecovery,
+        targetDirectory,
+        ...(change && { change }),
+      });
       const { masterKey, kept, dropped, droppedFiles, recoveryKey } = staged;
       try {
         const entries = await this.#copyEntries(profile, masterKey, targetDirectory);

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+import { join } from 'node:path';
+import { AuditLog } from '../../audit/log.ts';
+import { type BusLimits, BusServer } from '../../bus/server.ts';
+import { identifyClient } from '../../config/clients.ts';
+import type { Configuration } from '../../config/configuration.ts';
+import { assert } from '../../core/errors.ts';
+import { bootId } from '../../linux/boot.ts';
+import { discardTemporaries, ensureDirectory } from '../../linux/files.ts';
+import { lockDirectory } from '../../linux/lock.ts';
+import { type Foundation, noiseSuite, runDaemon, type Service } from '../foundation.ts';
+import { BusAudit } from './audit-reports.ts';
+import { profileHandlers } from './handlers.ts';
+import { InstallationFiles } from './installation.ts';
+import { Profiles } from './profiles.ts';
+
+async function start(foundation: Foundation): Promise<Service> {
+  const { name, paths, memory, clock, logger, configuration } = foundation;
+  const system = paths.mode === 'system';
+  ensureDirectory(paths.state, system ? 0o750 : 0o700);
+  const directoryLock = lockDirectory(paths.state, name);
+  discardTemporaries(paths.state);
+  ensureDirectory(paths.runtime, system ? 0o755 : 0o700);
+
+  const installation = new InstallationFiles(paths.state);
+  const profiles = new Profiles(paths.state, configuration, logger);
+  const { audit: auditLimits } = configuration().global;
+  const audit = AuditLog.open({
+    path: join(paths.state, 'audit.jsonl'),
+    headPath: join(paths.state, 'audit.head'),
+    keyPath: join(paths.state, 'audit.key'),
+    memory,
+    hash: configuration().crypto.audit_hash,
+    clock,
+    logger,
+    maxBytes: auditLimits.max_bytes,
+    maxFiles: auditLimits.max_files,
+    bootId: bootId(),
+  });
+  const busAudit = new BusAudit(audit, clock, logger, () => profiles.default);
+
+  let bus: BusServer | undefined;
+  const running = (): BusServer => {
+    assert(bus !== undefined, 'nobody asks before the bus is there');
+    return bus;
+  };
+  const { socket_path: socketPath } = configuration().global.ipc;
+  bus = new BusServer({
+    memory,
+    logger,
+    clock,
+    runtimeDirectory: paths.runtime,
+    ...(socketPath === undefined ? {} : { socketPath }),
+    socketMode: system ? 0o666 : 0o600,
+    suite: noiseSuite(configuration()),
+    identify: ({ uid, gid, groups }, publicKey) =>
+      identifyClient(configuration(), { uid, gid, groups, ...(publicKey && { publicKeyHex: publicKey.toString('hex') }) }),
+    handlers: profileHandlers({ foundation, audit, profiles, installation, bus: running }),
+    limits: busLimits(configuration()),
+    observer: busAudit,
+  });
+  await bus.listen();
+
+  return {
+    reconfigure: (next) => running().reconfigure(busLimits(next)),
+    async stop() {
+      await running().close();
+      busAudit.close();
+      await audit.close();
+      directoryLock.release();
+    },
+  };
+}
+
+function busLimits({ global: { ipc, rate_limit: rate, keys } }: Configuration): BusLimits {
+  return {
+    channelCapacity: ipc.channel_capacity,
+    slowSubscriberTimeoutMs: ipc.slow_subscriber_timeout_ms,
+    ratePerSecond: rate.per_second,
+    rateBurst: rate.burst,
+    graceSeconds: keys.rotation_grace_seconds,
+  };
+}
+
+await runDaemon('daemon-profile', start);
