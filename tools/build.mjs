@@ -15,10 +15,15 @@ const bin = join(root, 'dist/bin');
 /** V8's heap is held small: a daemon has 32 MB and 64 MB. Figures in ARCHITECTURE.md. */
 const daemonFlags = '--max-old-space-size=12 --max-semi-space-size=1 --optimize-for-size --v8-pool-size=0 --disable-proto=delete';
 const programs = [
-  { name: 'daemon-profile', entry: 'app/src/daemons/profile/main.ts', flags: daemonFlags },
-  { name: 'daemon-secrets', entry: 'app/src/daemons/secrets/main.ts', flags: daemonFlags },
-  { name: 'sesame', entry: 'app/src/cli/main.ts', flags: '--max-semi-space-size=1 --disable-proto=delete' },
+  { name: 'daemon-profile', entry: 'app/src/daemons/profile/main.ts', format: 'esm', flags: daemonFlags },
+  { name: 'daemon-secrets', entry: 'app/src/daemons/secrets/main.ts', format: 'esm', flags: daemonFlags },
+  // As CommonJS a command loads a module when it runs into it; ES modules load everything that any command imports.
+  { name: 'sesame', entry: 'app/src/cli/main.ts', format: 'cjs', flags: '--max-semi-space-size=1 --disable-proto=delete' },
 ];
+const extensions = { esm: 'js', cjs: 'cjs' };
+
+const requireBanner =
+  "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);";
 
 /** Takes the one native module of the target out of each package that carries or looks for many. */
 const nativeModules = {
@@ -55,15 +60,32 @@ const nativeModules = {
   },
 };
 
-// Symbolic links are followed with readlink only when there is one: a process more would cost as much as the shell itself.
-const launcher = ({ name, flags }) => `#!/bin/sh
-# What the parent set for its own Node must not reach this one.
-unset NODE_OPTIONS NODE_PATH NODE_EXTRA_CA_CERTS NODE_DEBUG NODE_V8_COVERAGE NODE_COMPILE_CACHE NODE_REPL_EXTERNAL_MODULE
+/** What the parent of a program may have set for a Node of its own, and must not reach ours. */
+const nodeVariables = [
+  'NODE_OPTIONS',
+  'NODE_PATH',
+  'NODE_EXTRA_CA_CERTS',
+  'NODE_DEBUG',
+  'NODE_V8_COVERAGE',
+  'NODE_COMPILE_CACHE',
+  'NODE_REPL_EXTERNAL_MODULE',
+];
+
+/** A daemon keeps one arena and one worker thread; `sesame` ends before either matters, and its children inherit what it exports. */
+const daemonEnvironment = `unset ${nodeVariables.join(' ')}\nexport MALLOC_ARENA_MAX=1 UV_THREADPOOL_SIZE=1`;
+
+/** `sesame env` gives its child the caller's own values back. */
+const commandEnvironment = nodeVariables
+  .map((name) => `[ -n "\${${name}+x}" ] && export SESAME_CALLER_${name}="$${name}" && unset ${name}`)
+  .join('\n');
+
+// A symbolic link is followed with readlink only when there is one: a process more would cost as much as the shell itself.
+const launcher = ({ name, format, flags }) => `#!/bin/sh
+${name === 'sesame' ? commandEnvironment : daemonEnvironment}
 self=$0
 [ -L "$self" ] && self=$(readlink -f "$self")
 here=\${self%/*}
-export MALLOC_ARENA_MAX=1 UV_THREADPOOL_SIZE=1
-exec "$here/../lib/node" ${flags} "$here/../lib/${name}.js" "$@"
+exec "$here/../lib/node" ${flags} "$here/../lib/${name}.${extensions[format]}" "$@"
 `;
 
 rmSync(join(root, 'dist'), { recursive: true, force: true });
@@ -77,18 +99,16 @@ for (const program of programs) {
   await build({
     absWorkingDir: root,
     entryPoints: [program.entry],
-    outfile: join(lib, `${program.name}.js`),
+    outfile: join(lib, `${program.name}.${extensions[program.format]}`),
     bundle: true,
     platform: 'node',
-    format: 'esm',
+    format: program.format,
     target: 'node22',
     minify: true,
     keepNames: true,
     legalComments: 'none',
     define: { __VERSION__: JSON.stringify(version) },
-    banner: {
-      js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
-    },
+    banner: program.format === 'esm' ? { js: requireBanner } : {},
     plugins: [nativeModules],
     logLevel: 'warning',
   });
