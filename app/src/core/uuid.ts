@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, randomFillSync } from 'node:crypto';
 import { assert } from './errors.ts';
 
 const pattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
@@ -23,9 +23,22 @@ export function uuidV5(namespace: string, name: string): string {
 
 /** Time-ordered UUID, version 7 (RFC 9562, section 5.7). */
 export function uuidV7(wallMs: number): string {
-  const bytes = randomBytes(16);
+  const bytes = nextRandom();
   bytes.writeUIntBE(Math.max(0, Math.trunc(wallMs)) % 2 ** 48, 0, 6);
   return format(bytes, 7);
+}
+
+// One request on the bus takes several ids, and asking the kernel for each costs more than making the id.
+const random = Buffer.alloc(4096);
+let used = random.length;
+
+function nextRandom(): Buffer {
+  if (used === random.length) {
+    randomFillSync(random);
+    used = 0;
+  }
+  used += 16;
+  return random.subarray(used - 16, used);
 }
 
 function format(bytes: Buffer, version: number): string {
