@@ -30,6 +30,16 @@ export const errorCatalogue = {
     message: 'the value has {length} bytes and a secret holds at most {limit}; store the file encrypted and its key here',
   },
 
+  'value-unfit': {
+    exit: Exit.usage,
+    message:
+      'the secret {name} of profile {profile} does not fit into {format}: {reason}; nothing was printed, choose another format or read it with: sesame secret get',
+  },
+
+  // Programs that sesame starts; the exit codes are a shell's, 127 and 126
+  'program-not-found': { exit: Exit.notFound, message: 'there is no program {name}' },
+  'program-not-executable': { exit: Exit.unexpected, message: 'the program {name} cannot be run: {cause}' },
+
   // Profiles and vaults
   'vault-not-initialised': {
     exit: Exit.notInitialised,

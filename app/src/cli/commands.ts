@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+import type { CommandDefinition } from './definition.ts';
+import { profileCommands } from './definitions/profile.ts';
+import { secretCommands } from './definitions/secret.ts';
+import { systemCommands } from './definitions/system.ts';
+import { vaultCommands } from './definitions/vault.ts';
+
+/** Every command, in the order in which help and manual pages show them. */
+export const commands: readonly CommandDefinition[] = [
+  ...vaultCommands,
+  ...secretCommands,
+  ...profileCommands,
+  ...systemCommands,
+];

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+import { verifyChain } from '../../audit/verify.ts';
+import { Exit, type ExitCode } from '../../core/exit.ts';
+import { verifyTimeoutMs } from '../doctor/audit.ts';
+import type { Invocation } from '../invocation.ts';
+import { withSession } from '../session.ts';
+import { print, printJson } from '../streams.ts';
+
+export async function run(invocation: Invocation): Promise<ExitCode> {
+  const path = invocation.value('path');
+  const report =
+    path === undefined
+      ? await withSession(
+          async ({ bus }) => (await bus.request('audit-verify', {}, undefined, { timeoutMs: verifyTimeoutMs })).body,
+        )
+      : await verifyChain(path);
+  if (invocation.flag('json')) printJson(report);
+  else print(`${report.path}: entries ${report.first} to ${report.last} verify (${report.hash}), ${headText[report.head]}\n`);
+  return Exit.done;
+}
+
+const headText = {
+  absent: 'no head vouches for the end',
+  matches: 'the head vouches for the last entry',
+  behind: 'the head vouches for all but the last entries',
+} as const;

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+import { Exit, type ExitCode } from '../../core/exit.ts';
+import { announcesEvidence, askForNewPassword, type Evidence, withEvidence } from '../evidence.ts';
+import type { Invocation } from '../invocation.ts';
+import { noteUnseenRecoveryKey, printWithRecoveryKey, wantsRecoveryKey } from '../recovery-key.ts';
+import { checkProfileNames, profileOf, type Session, withSession } from '../session.ts';
+import { say } from '../streams.ts';
+
+/** Key derivations for each factor on a slow device, and a database to create. */
+const initTimeoutMs = 120_000;
+
+export async function run(invocation: Invocation): Promise<ExitCode> {
+  checkProfileNames(invocation);
+  return withSession(async (session) => {
+    const profile = await profileOf(session, invocation);
+    return withEvidence(session.memory, invocation, async (evidence) => {
+      if (!announcesEvidence(invocation)) evidence.add('password', askForNewPassword(session.memory, invocation, profile));
+      checkFactors(invocation, evidence);
+      await create(session, invocation, profile, evidence);
+      return Exit.done;
+    });
+  });
+}
+
+function checkFactors(invocation: Invocation, evidence: Evidence): void {
+  const missing = invocation.values('factor').find((factor) => !evidence.has(factor));
+  if (missing !== undefined) throw invocation.refuse(`the factor ${missing} needs evidence; give --${missing}-stdin`);
+}
+
+async function create({ bus }: Session, invocation: Invocation, profile: string, evidence: Evidence): Promise<void> {
+  const recovery = wantsRecoveryKey(invocation);
+  const joined = evidence.join();
+  try {
+    const installation = await bus.request('installation-init', { profile });
+    const policy = invocation.value('policy') === 'all' ? 'all' : 'any';
+    const body = { profile, evidence: evidence.describe(), policy, recovery_key: recovery } as const;
+    const { body: vault, attachment } = await bus.request('vault-init', body, joined?.bytes, { timeoutMs: initTimeoutMs });
+    const { factors } = vault;
+    printWithRecoveryKey(invocation, { profile, installation: installation.body.id, policy, factors }, attachment);
+    say(`profile ${profile} has a vault, opened by: ${factors.join(', ')}`);
+    if (!recovery) noteUnseenRecoveryKey(invocation, profile);
+  } finally {
+    joined?.release();
+  }
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+import type { ArgumentDefinition, OptionDefinition } from '../definition.ts';
+
+/** Options that several commands share, so that they read the same everywhere. */
+export const profileOption: OptionDefinition = {
+  long: 'profile',
+  short: 'p',
+  value: 'PROFILE',
+  completes: 'profile',
+  description: 'the profile; without it the default profile of the configuration',
+};
+
+export const jsonOption: OptionDefinition = { long: 'json', description: 'print one JSON value instead of text for people' };
+
+export const passwordStdin: OptionDefinition = {
+  long: 'password-stdin',
+  description: 'read the password from standard input, one line; without it a terminal is asked',
+};
+
+export const recoveryStdin: OptionDefinition = {
+  long: 'recovery-stdin',
+  description: 'read the recovery key from standard input, one line',
+};
+
+export const recoveryKey: OptionDefinition = {
+  long: 'recovery-key',
+  description: 'make a recovery key and print it on standard output, even where no terminal shows it',
+};
+
+export const noRecoveryKey: OptionDefinition = { long: 'no-recovery-key', description: 'make no recovery key' };
+
+export const profileArgument: ArgumentDefinition = {
+  name: 'PROFILE',
+  optional: true,
+  completes: 'profile',
+  description: 'the profile; may also be given with --profile',
+};
+
+export const secretArgument: ArgumentDefinition = {
+  name: 'NAME',
+  completes: 'secret',
+  description: 'the name of the secret, such as mqtt/password',
+};
+
+/** How several pieces of evidence share standard input. */
+export const evidenceOrder =
+  'Each --…-stdin option takes one line of standard input, in the order in which the options stand on the command line. ' +
+  'A line ends with a newline, which is not part of the evidence.';
+
+/** When a recovery key is made. */
+export const recoveryManners =
+  'A recovery key is shown once, on standard output. Where standard output is no terminal, nobody would see it: then it is made only ' +
+  'with --recovery-key or --json, and a warning says so otherwise.';

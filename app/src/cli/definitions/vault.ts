@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: MIT
+import { Exit } from '../../core/exit.ts';
+import type { CommandDefinition } from '../definition.ts';
+import {
+  evidenceOrder,
+  jsonOption,
+  noRecoveryKey,
+  passwordStdin,
+  profileOption,
+  recoveryKey,
+  recoveryManners,
+  recoveryStdin,
+} from './options.ts';
+
+export const vaultCommands: readonly CommandDefinition[] = [
+  {
+    name: 'init',
+    summary: 'create the vault of a profile',
+    description: [
+      'Creates the installation if there is none, then the vault of the profile with its first factors. The new vault is unlocked.',
+      recoveryManners,
+      evidenceOrder,
+    ],
+    arguments: [],
+    options: [
+      profileOption,
+      {
+        long: 'factor',
+        value: 'FACTOR',
+        choices: ['password'],
+        repeated: true,
+        description: 'a factor that opens the vault; may be given several times (default: password)',
+      },
+      passwordStdin,
+      {
+        long: 'policy',
+        value: 'POLICY',
+        choices: ['any', 'all'],
+        description: 'any: one factor suffices; all: every factor is needed (default: any)',
+      },
+      recoveryKey,
+      noRecoveryKey,
+      jsonOption,
+    ],
+    examples: [
+      { text: 'On a terminal', line: 'sesame init -p device' },
+      {
+        text: 'From a provisioning script',
+        line: 'sesame init -p device --factor password --password-stdin --json < password-file',
+      },
+    ],
+    exits: [Exit.denied, Exit.alreadySo, Exit.storage, Exit.unreachable],
+    load: () => import('../commands/init.ts'),
+  },
+  {
+    name: 'status',
+    summary: 'show daemons, secret memory and vaults, or examine the device',
+    description: [
+      'Shows both daemons, how secret memory is protected, the audit chain and the state of every vault.',
+      'With --doctor each thing that can go wrong on a device is checked and named, with its cause and what to do about it. ' +
+        'With --exit-code the result is the exit code: 0 all pass, 1 a failure, 2 a warning.',
+    ],
+    arguments: [],
+    options: [
+      { long: 'doctor', description: 'examine the device, one line a check' },
+      { long: 'exit-code', description: 'with --doctor: exit 0 if all pass, 1 on a failure, 2 on a warning' },
+      jsonOption,
+    ],
+    examples: [
+      { text: 'What is wrong with this device?', line: 'sesame status --doctor' },
+      { text: 'For a monitoring system', line: 'sesame status --doctor --exit-code --json' },
+    ],
+    exits: [Exit.unreachable],
+    load: () => import('../commands/status.ts'),
+  },
+  {
+    name: 'unlock',
+    summary: 'open the vault of a profile',
+    description: [
+      'Sends the evidence to daemon-secrets, which verifies it by opening the vault. Keys never leave the daemon.',
+      'Where the policy asks for several factors and only some are given, the vault is unlocked in part: the missing ones are named on standard ' +
+        'error, exit code 4, and there are two minutes to bring them. On a terminal they are asked for at once.',
+      evidenceOrder,
+    ],
+    arguments: [],
+    options: [profileOption, passwordStdin, recoveryStdin, jsonOption],
+    examples: [
+      { text: 'On a terminal', line: 'sesame unlock -p device' },
+      { text: 'With the recovery key', line: 'sesame unlock -p device --recovery-stdin < key.txt' },
+    ],
+    exits: [
+      Exit.notInitialised,
+      Exit.locked,
+      Exit.denied,
+      Exit.alreadySo,
+      Exit.authenticationFailed,
+      Exit.damaged,
+      Exit.unreachable,
+    ],
+    load: () => import('../commands/unlock.ts'),
+  },
+  {
+    name: 'lock',
+    summary: 'wipe the keys of a vault, or of all',
+    description: ['Without --profile every vault is locked. Keys are wiped before the answer comes.'],
+    arguments: [],
+    options: [{ ...profileOption, description: 'the profile to lock; without it all' }, jsonOption],
+    examples: [{ text: 'Lock everything', line: 'sesame lock' }],
+    exits: [Exit.notInitialised, Exit.denied, Exit.unreachable],
+    load: () => import('../commands/lock.ts'),
+  },
+  {
+    name: 'rekey',
+    summary: 'give a vault a new master key',
+    description: [
+      'Encrypts every secret under a new master key and switches over in one step, survivable at any moment. Old copies of the factor files no ' +
+        'longer open anything afterwards.',
+      'Every factor that stays needs its evidence. A factor without evidence is dropped, and must be named with --drop so that none is lost ' +
+        'by accident. A recovery key is replaced by a new one.',
+      recoveryManners,
+      evidenceOrder,
+    ],
+    arguments: [],
+    options: [
+      profileOption,
+      passwordStdin,
+      recoveryStdin,
+      { long: 'drop', value: 'FACTOR', repeated: true, description: 'a factor that will not open the vault any more' },
+      recoveryKey,
+      noRecoveryKey,
+      jsonOption,
+    ],
+    examples: [{ text: 'After a factor was removed', line: 'sesame rekey -p device' }],
+    exits: [
+      Exit.notInitialised,
+      Exit.locked,
+      Exit.denied,
+      Exit.notFound,
+      Exit.authenticationFailed,
+      Exit.damaged,
+      Exit.storage,
+      Exit.unreachable,
+    ],
+    load: () => import('../commands/rekey.ts'),
+  },
+  {
+    name: 'keys rotate',
+    summary: 'replace a key of the bus',
+    description: [
+      'Makes a new key pair for the bus or for a daemon. The old one is accepted until the grace period has passed; nothing is interrupted.',
+    ],
+    arguments: [
+      {
+        name: 'KEY',
+        optional: true,
+        choices: ['bus', 'daemon-profile', 'daemon-secrets'],
+        description: 'whose key (default: bus)',
+      },
+    ],
+    options: [jsonOption],
+    examples: [{ text: 'The key of daemon-secrets', line: 'sesame keys rotate daemon-secrets' }],
+    exits: [Exit.denied, Exit.storage, Exit.unreachable],
+    load: () => import('../commands/keys-rotate.ts'),
+  },
+];
