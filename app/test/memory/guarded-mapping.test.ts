@@ -78,6 +78,12 @@ for (const protection of ['memfd_secret', 'mlock'] as const) {
       assert.equal(ended.signal, 'SIGSEGV');
     });
 
+    it('has every page present before anybody touches one', () => {
+      const mapping = create(protection, 3);
+      assert.match(regionAt(mapping.start), new RegExp(`^Rss: +${(3 * pageBytes) / 1024} kB`, 'm'));
+      mapping.unmap();
+    });
+
     it('is in no core dump', () => {
       const mapping = create(protection);
       assert.match(regionAt(mapping.start), /^VmFlags:.* dd\b/m);
@@ -119,5 +125,43 @@ describe('what /proc/self/mem shows', () => {
     mapping.open().fill(0x5a);
     assert.deepEqual(readThroughProc(mapping.start), Buffer.alloc(16, 0x5a));
     mapping.unmap();
+  });
+});
+
+describe('a guarded mapping that fails for want of a descriptor', { skip: memfdSecretMissing }, () => {
+  const attempts = 20_000;
+  // Opens descriptors until there are none, tries, and reports what was said and by how many pages the process has grown.
+  const ended = runModule(
+    `import { openSync, readSync } from 'node:fs';
+     import { GuardedMapping } from '${import.meta.resolve('../../src/memory/guarded-mapping.ts')}';
+     const statm = openSync('/proc/self/statm', 'r');
+     const zeros = openSync('/dev/zero', 'r');
+     const mapped = () => {
+       const text = Buffer.alloc(256);
+       readSync(statm, text, 0, 256, 0);
+       return Number.parseInt(text.toString());
+     };
+     try { for (;;) openSync('/dev/zero', 'r'); } catch {}
+     const before = mapped();
+     const messages = new Set();
+     for (let round = 0; round < ${attempts}; round += 1) {
+       try { GuardedMapping.create('memfd_secret', 1, zeros); } catch (thrown) { messages.add(thrown.message); }
+     }
+     console.log(JSON.stringify({ messages: [...messages], growth: mapped() - before }));`,
+    { through: ['prlimit', '--nofile=64:64'] },
+  );
+
+  it('says which call failed and why', () => {
+    assert.match(
+      ended.stdout,
+      /"secret memory could not be mapped: memfd_secret answers EMFILE: too many open files/,
+      ended.stderr,
+    );
+  });
+
+  it('leaves nothing mapped', () => {
+    const { growth } = JSON.parse(ended.stdout);
+    // Each attempt reserves three pages. What the garbage of 20,000 errors adds is far less.
+    assert.ok(growth < attempts, `${growth} pages more after ${attempts} attempts`);
   });
 });

@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { GuardedMapping, pageBytes } from '../../src/memory/guarded-mapping.ts';
 import { scanMemory } from '../support/memory-scan.ts';
 import { fillPattern } from './fixtures/pattern.ts';
 import { memfdSecretMissing } from './fixtures/support.ts';
@@ -42,6 +44,25 @@ describe('a scan of all readable memory', () => {
   it('finds a secret in the fallback while it is held, and not after its release', async () => {
     const { held, released } = await scanHolder('mlock');
     assert.deepEqual([held, released], [new Set([secret, planted]), new Set([planted])]);
+  });
+
+  it('finds a needle once wherever it lies', () => {
+    const zeros = openSync('/dev/zero', 'r');
+    const mapping = GuardedMapping.create('mlock', 600, zeros);
+    closeSync(zeros);
+    assert.ok(mapping !== undefined);
+    // One needle after the other without a gap, so that they lie across every border of the scan.
+    const size = 600 * pageBytes;
+    for (let pages = mapping.open(), at = 0; at < size; at += 64) fillPattern(pages.subarray(at, at + 64), 1);
+    const { start } = mapping;
+    const addresses = scanMemory('self', needles)
+      .findings.map(({ address }) => Number(address - start))
+      .filter((offset) => offset >= 0 && offset < size);
+    assert.deepEqual(
+      addresses,
+      Array.from({ length: size / 64 }, (_, index) => index * 64),
+    );
+    mapping.unmap();
   });
 
   it('reads tens of megabytes', async () => {

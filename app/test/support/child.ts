@@ -13,6 +13,8 @@ export interface ModuleOptions {
   readonly through?: readonly string[];
   readonly nodeFlags?: readonly string[];
   readonly environment?: NodeJS.ProcessEnv;
+  /** After which the program is ended; a minute when absent. */
+  readonly timeoutMs?: number;
 }
 
 /**
@@ -32,7 +34,7 @@ export function runModule(source: string, options: ModuleOptions = {}): Ended {
   const { status, signal, stdout, stderr } = spawnSync(program, words, {
     encoding: 'utf8',
     env: options.environment ?? process.env,
-    timeout: 60_000,
+    timeout: options.timeoutMs ?? 60_000,
   });
   return { status, signal, stdout, stderr };
 }
