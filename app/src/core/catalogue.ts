@@ -221,6 +221,11 @@ export const errorCatalogue = {
     message:
       'the audit chain {path} ends at entry {sequence} but its head vouches for entry {head}: the tail was cut off or the file was replaced',
   },
+  'audit-unvouched': {
+    exit: Exit.damaged,
+    message:
+      'nothing vouches for the audit chain {path} after entry {sequence}: its head or its end was removed or overwritten, so entries may be missing; compare it with exported copies',
+  },
 
   // Configuration
   'configuration-invalid': { exit: Exit.configuration, message: '{file}:{line}:{column}: {problem}; {remedy}' },
