@@ -46,9 +46,24 @@ for (const [kind, definition] of Object.entries(requests)) {
 }
 for (const [kind, definition] of Object.entries(events)) messages[`${kind}:event`] = definition.body;
 
+const { configurationSchema, installationSchema, policySchema, profileStateSchema } = await import(
+  '../app/src/config/schema.ts'
+);
+const files = {
+  configuration: configurationSchema,
+  policy: policySchema,
+  installation: installationSchema,
+  'profile-state': profileStateSchema,
+};
+
 const outputs = new Map([
   ['app/src/bus/validators.generated.js', compile(messages, {})],
   ['app/src/bus/validators.generated.d.ts', declaration],
+  // A person wants every mistake of a file named at once, and one file must not get the defaults that another one sets.
+  ['app/src/config/validators.generated.js', compile(files, { allErrors: true })],
+  ['app/src/config/validators.generated.d.ts', declaration],
+  ['app/src/config/complete.generated.js', compile({ configuration: configurationSchema }, { useDefaults: true })],
+  ['app/src/config/complete.generated.d.ts', declaration],
 ]);
 
 let stale = 0;

@@ -7,6 +7,7 @@ import {
   type Installation,
   parseInstallation,
   profileId,
+  rootNamespace,
   serialiseInstallation,
 } from '../../config/installation.ts';
 import { uuidV5 } from '../../core/uuid.ts';
@@ -66,6 +67,3 @@ export class InstallationFiles {
     if (after !== undefined) writeDurably(this.#rulesPath, after, fileMode);
   }
 }
-
-/** The root of all installations' namespaces, as the format fixes it. */
-const rootNamespace = '4c45a64f-abcd-5977-bc73-99d4c93d668b';

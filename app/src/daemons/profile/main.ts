@@ -8,6 +8,7 @@ import { assert } from '../../core/errors.ts';
 import { bootId } from '../../linux/boot.ts';
 import { discardTemporaries, ensureDirectory } from '../../linux/files.ts';
 import { lockDirectory } from '../../linux/lock.ts';
+import { serviceUnit } from '../../linux/unit.ts';
 import { type Foundation, noiseSuite, runDaemon, type Service } from '../foundation.ts';
 import { BusAudit } from './audit-reports.ts';
 import { profileHandlers } from './handlers.ts';
@@ -53,8 +54,14 @@ async function start(foundation: Foundation): Promise<Service> {
     ...(socketPath === undefined ? {} : { socketPath }),
     socketMode: system ? 0o666 : 0o600,
     suite: noiseSuite(configuration()),
-    identify: ({ uid, gid, groups }, publicKey) =>
-      identifyClient(configuration(), { uid, gid, groups, ...(publicKey && { publicKeyHex: publicKey.toString('hex') }) }),
+    identify: ({ pid, uid, gid, groups }, publicKey) =>
+      identifyClient(configuration(), {
+        uid,
+        gid,
+        groups,
+        unit: () => serviceUnit(pid),
+        ...(publicKey && { publicKeyHex: publicKey.toString('hex') }),
+      }),
     handlers: profileHandlers({ foundation, audit, profiles, installation, bus: running }),
     limits: busLimits(configuration()),
     observer: busAudit,

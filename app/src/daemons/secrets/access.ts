@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 import type { Sender } from '../../bus/handler.ts';
-import { decideAccess } from '../../config/access.ts';
+import { decideAccess, listing } from '../../config/access.ts';
 import type { Configuration } from '../../config/configuration.ts';
 import { SesameError } from '../../core/errors.ts';
 import type { AuditedOperation } from './auditor.ts';
@@ -24,7 +24,7 @@ export class AccessControl {
 
   /** Whether the rules allow it; a name that is null stands for listing. */
   allows({ profile, key, sender }: AuditedOperation): boolean {
-    return decideAccess(this.#configuration(), profile, { name: sender.name }, key ?? 'list') === 'allow';
+    return decideAccess(this.#configuration(), profile, { name: sender.name }, key ?? listing) === 'allow';
   }
 
   /** @throws SesameError access-denied */
