@@ -2,7 +2,8 @@
 
 /**
  * Bytes in secret memory. The Buffer is the mapping itself, not a copy; on release it is wiped and detached, so that a
- * reference kept by mistake reads as empty instead of touching memory that is gone.
+ * reference kept by mistake reads as empty instead of touching memory that is gone. Work that goes on after the call returns (an
+ * asynchronous write, a cipher on the thread pool) keeps the address itself: release only after it has ended.
  */
 export interface SecretBytes {
   /** Length in bytes; stays readable after release. */

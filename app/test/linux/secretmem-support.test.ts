@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { constants, release } from 'node:os';
 import { describe, it } from 'node:test';
 import { explainMissingMemfdSecret, type KernelFacts, readKernelFacts } from '../../src/linux/secretmem-support.ts';
@@ -69,6 +70,10 @@ describe('why memfd_secret is missing', () => {
 describe('the facts about the running kernel', () => {
   it('hold its release', () => {
     assert.equal(readKernelFacts().release, release());
+  });
+
+  it('hold its configuration where the kernel shows it', { skip: !existsSync('/proc/config.gz') && 'no /proc/config.gz' }, () => {
+    assert.match(readKernelFacts().configuration ?? '', /^CONFIG_64BIT=y$/m);
   });
 
   it('hold a command line', () => {
