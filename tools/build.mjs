@@ -15,15 +15,10 @@ const bin = join(root, 'dist/bin');
 /** V8's heap is held small: a daemon has 32 MB and 64 MB. Figures in ARCHITECTURE.md. */
 const daemonFlags = '--max-old-space-size=12 --max-semi-space-size=1 --optimize-for-size --v8-pool-size=0 --disable-proto=delete';
 const programs = [
-  { name: 'daemon-profile', entry: 'app/src/daemons/profile/main.ts', format: 'esm', flags: daemonFlags },
-  { name: 'daemon-secrets', entry: 'app/src/daemons/secrets/main.ts', format: 'esm', flags: daemonFlags },
-  // As CommonJS a command loads a module when it runs into it; ES modules load everything that any command imports.
-  { name: 'sesame', entry: 'app/src/cli/main.ts', format: 'cjs', flags: '--max-semi-space-size=1 --disable-proto=delete' },
+  { name: 'daemon-profile', entry: 'app/src/daemons/profile/main.ts', flags: daemonFlags },
+  { name: 'daemon-secrets', entry: 'app/src/daemons/secrets/main.ts', flags: daemonFlags },
+  { name: 'sesame', entry: 'app/src/cli/main.ts', flags: '--max-semi-space-size=1 --disable-proto=delete' },
 ];
-const extensions = { esm: 'js', cjs: 'cjs' };
-
-const requireBanner =
-  "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);";
 
 /** Takes the one native module of the target out of each package that carries or looks for many. */
 const nativeModules = {
@@ -43,8 +38,10 @@ const nativeModules = {
         ? { path: require.resolve(path), namespace: 'native' }
         : { path, external: true },
     );
-    onResolve({ filter: /\.node$/ }, ({ path, resolveDir, importer }) =>
-      importer.includes('ffi-rs') ? { path, external: true } : { path: join(resolveDir, path), namespace: 'native' },
+    onResolve({ filter: /\.node$/ }, ({ path, resolveDir, importer, namespace }) =>
+      namespace === 'native' || importer.includes('ffi-rs')
+        ? { path, external: true }
+        : { path: join(resolveDir, path), namespace: 'native' },
     );
     // The package asks process.report which libc it runs on, which costs more than everything else it does; here that is known.
     onLoad({ filter: /ffi-rs\/index\.js$/ }, ({ path }) => ({
@@ -56,7 +53,6 @@ const nativeModules = {
       copyFileSync(path, join(lib, 'native', name));
       return { contents: `module.exports = require('./native/${name}');`, loader: 'js', resolveDir: lib };
     });
-    onResolve({ filter: /^\.\/native\// }, ({ path }) => ({ path, external: true }));
   },
 };
 
@@ -80,35 +76,34 @@ const commandEnvironment = nodeVariables
   .join('\n');
 
 // A symbolic link is followed with readlink only when there is one: a process more would cost as much as the shell itself.
-const launcher = ({ name, format, flags }) => `#!/bin/sh
+const launcher = ({ name, flags }) => `#!/bin/sh
 ${name === 'sesame' ? commandEnvironment : daemonEnvironment}
 self=$0
 [ -L "$self" ] && self=$(readlink -f "$self")
 here=\${self%/*}
-exec "$here/../lib/node" ${flags} "$here/../lib/${name}.${extensions[format]}" "$@"
+exec "$here/../lib/node" ${flags} "$here/../lib/${name}.cjs" "$@"
 `;
 
 rmSync(join(root, 'dist'), { recursive: true, force: true });
 mkdirSync(join(lib, 'native'), { recursive: true });
 mkdirSync(bin, { recursive: true });
 symlinkSync(pinnedNode(22), join(lib, 'node'));
-writeFileSync(join(lib, 'package.json'), '{ "type": "module" }\n');
 
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 for (const program of programs) {
   await build({
     absWorkingDir: root,
     entryPoints: [program.entry],
-    outfile: join(lib, `${program.name}.${extensions[program.format]}`),
+    outfile: join(lib, `${program.name}.cjs`),
     bundle: true,
     platform: 'node',
-    format: program.format,
+    // As CommonJS a program loads a module when it runs into it; ES modules would load everything that any command imports.
+    format: 'cjs',
     target: 'node22',
     minify: true,
     keepNames: true,
     legalComments: 'none',
     define: { __VERSION__: JSON.stringify(version) },
-    banner: program.format === 'esm' ? { js: requireBanner } : {},
     plugins: [nativeModules],
     logLevel: 'warning',
   });

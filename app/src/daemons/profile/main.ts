@@ -89,4 +89,5 @@ function busLimits({ global: { ipc, rate_limit: rate, keys } }: Configuration): 
   };
 }
 
-await runDaemon('daemon-profile', start);
+// It handles its own failures, and a bundle in one file has no top-level await.
+void runDaemon('daemon-profile', start);
