@@ -70,7 +70,8 @@ function commandLines(command: CommandDefinition): string[] {
 
 function optionLine(at: string, option: OptionDefinition): string {
   const short = option.short === undefined ? '' : ` -s ${option.short}`;
-  const value = option.value === undefined ? '' : ` -r ${offer(option.choices, option.completes)}`.trimEnd();
+  const exclusive = option.completes === 'file' ? '-r' : '-x';
+  const value = option.value === undefined ? '' : ` ${exclusive} ${offer(option.choices, option.completes)}`.trimEnd();
   return `complete -c sesame -n '${at}'${short} -l ${option.long}${value} -d ${quoted(option.description)}`;
 }
 
