@@ -44,13 +44,15 @@ export class Channel {
 
   /** Starts to read, with what arrived behind the handshake. */
   start(): void {
+    if (this.#closeIfGone()) return;
     this.#socket.resume();
     this.#read();
   }
 
   /** Frames that were sent and have not left this process. */
   get waiting(): number {
-    return this.#waiting;
+    // The callbacks come later than the fact.
+    return this.#socket.writableLength === 0 ? 0 : this.#waiting;
   }
 
   /** Their length in bytes. */
@@ -102,7 +104,7 @@ export class Channel {
 
   /** Reads nothing more and closes when everything that was sent is delivered, or after two seconds. */
   end(): void {
-    if (this.#finished) return;
+    if (this.#finished || this.#closeIfGone()) return;
     this.#finished = true;
     this.#socket.end();
     this.#socket.resume();
@@ -143,6 +145,13 @@ export class Channel {
     } finally {
       plaintext.fill(0);
     }
+    return true;
+  }
+
+  /** A socket may close between the handshake and the moment when somebody listens. */
+  #closeIfGone(): boolean {
+    if (!this.#socket.closed) return false;
+    this.#onClose();
     return true;
   }
 

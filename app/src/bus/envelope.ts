@@ -111,7 +111,8 @@ function uuid(value: unknown, field: string): string {
 }
 
 function text(value: unknown, field: string, longest: number): string {
-  if (typeof value !== 'string' || value.length > longest) throw malformed(`${field} is not a text of at most ${longest} characters`);
+  if (typeof value !== 'string' || value.length > longest)
+    throw malformed(`${field} is not a text of at most ${longest} characters`);
   return value;
 }
 

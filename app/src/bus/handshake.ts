@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { Socket } from 'node:net';
-import { describe, SesameError, unreachable } from '../core/errors.ts';
+import { describe, SesameError } from '../core/errors.ts';
 import { IkInitiator, IkResponder, type NoiseSuite, type NoiseTransport } from '../crypto/noise.ts';
 import type { PeerCredentials } from '../linux/peer.ts';
 import type { SecretMemory } from '../memory/secret-bytes.ts';
@@ -65,11 +65,15 @@ export async function initiate(
     remotePublicKey: busKey,
   });
   const messages = new MessageReader();
-  socket.write(prefixed(initiator.writeMessage1(noPayload)));
-  const answer = await readMessage(socket, messages);
-  if (answer.length === 1) throw refused(answer.readUInt8(0));
-  initiator.readMessage2(answer);
-  return { transport: initiator.split(), remotePublicKey: busKey, messages };
+  try {
+    socket.write(prefixed(initiator.writeMessage1(noPayload)));
+    const answer = await readMessage(socket, messages);
+    if (answer.length === 1) throw refused(answer.readUInt8(0));
+    initiator.readMessage2(answer);
+    return { transport: initiator.split(), remotePublicKey: busKey, messages };
+  } finally {
+    initiator.destroy();
+  }
 }
 
 /**

@@ -182,4 +182,17 @@ export const profileRequests = {
       additionalProperties: false,
     },
   },
+  /** Answered by the bus itself: the broadcasts that this connection wants from now on. */
+  'bus-subscribe': {
+    answeredBy: 'daemon-profile',
+    level: 'open',
+    attachment: false,
+    body: {
+      type: 'object',
+      properties: { kinds: { type: 'array', maxItems: 16, items: text(64) } },
+      required: ['kinds'],
+      additionalProperties: false,
+    },
+    reply: nothing,
+  },
 } as const satisfies Record<string, RequestDefinition>;

@@ -45,18 +45,24 @@ export class KeyRegistry {
     return [...this.#registrations.keys()];
   }
 
+  /** The key that the files of a name hold now. */
   current(name: string): RegisteredKey | undefined {
+    this.#scan();
     return this.#registrations.get(name)?.current;
   }
 
   /** Whether a uid owns a registered key, after another look at the directory if need be. */
   knowsUid(uid: number): boolean {
-    return this.#ownsKey(uid) || (this.#scan(), this.#ownsKey(uid));
+    if (!this.#ownsKey(uid)) this.#scan();
+    return this.#ownsKey(uid);
   }
 
   /** The registered key of a connection, or undefined for an unregistered client. */
   find(publicKey: Buffer, uid: number): RegisteredKey | undefined {
-    return this.#lookUp(publicKey, uid) ?? (this.#scan(), this.#lookUp(publicKey, uid));
+    const known = this.#lookUp(publicKey, uid);
+    if (known !== undefined) return known;
+    this.#scan();
+    return this.#lookUp(publicKey, uid);
   }
 
   /** Ends the grace of a replaced key. */
