@@ -67,8 +67,13 @@ const nodeVariables = [
   'NODE_REPL_EXTERNAL_MODULE',
 ];
 
-/** A daemon keeps one arena and one worker thread; `sesame` ends before either matters, and its children inherit what it exports. */
-const daemonEnvironment = `unset ${nodeVariables.join(' ')}\nexport MALLOC_ARENA_MAX=1 UV_THREADPOOL_SIZE=1`;
+/**
+ * One arena and one worker thread, because memory is short. Freed memory is overwritten: Node's ciphers copy a plaintext once more
+ * than they hand out and free that copy as it is (mallopt(3), M_PERTURB; without the per-thread cache, which would keep it whole).
+ * `sesame` ends before any of this matters, and its children would inherit it.
+ */
+const tunables = 'glibc.malloc.arena_max=1:glibc.malloc.tcache_count=0:glibc.malloc.perturb=90';
+const daemonEnvironment = `unset ${nodeVariables.join(' ')}\nexport GLIBC_TUNABLES=${tunables} UV_THREADPOOL_SIZE=1`;
 
 /** `sesame env` gives its child the caller's own values back. */
 const commandEnvironment = nodeVariables
