@@ -18,6 +18,8 @@ import { openSecretMemory } from '../memory/secret-memory.ts';
 /** How long a stop may take before the process ends anyway, in ms. */
 const stopLimitMs = 4_500;
 
+const trimEveryMs = 5_000;
+
 export type DaemonName = 'daemon-profile' | 'daemon-secrets';
 
 /** What every daemon stands on. */
@@ -91,11 +93,14 @@ async function serve(name: DaemonName, start: (foundation: Foundation) => Promis
     logger,
   });
 
+  const memory = openSecretMemory({ logger });
+  // Pages are pooled for the next request of a burst; between bursts none is locked but those of the keys.
+  setInterval(() => memory.trim(), trimEveryMs).unref();
   service = await start({
     name,
     paths,
     logger,
-    memory: openSecretMemory({ logger }),
+    memory,
     clock: systemClock,
     hardening,
     startedMs: systemClock.monotonicMs(),

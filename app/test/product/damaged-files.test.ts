@@ -25,13 +25,13 @@ const readOther = (device: Device, suffix: string) => readFileSync(join(device.s
 
 const damages: readonly Damage[] = [
   { name: 'the salt is missing', file: 'salt', change: () => undefined, exit: 11, message: /missing/ },
-  { name: 'the salt has 15 bytes', file: 'salt', change: (bytes) => bytes.subarray(1), exit: 11, message: /16 bytes/ },
+  { name: 'the salt has 15 bytes', file: 'salt', change: (bytes) => bytes.subarray(1), exit: 11, message: /instead of 16/ },
   {
     name: 'the salt has 17 bytes',
     file: 'salt',
     change: (bytes) => Buffer.concat([bytes, bytes.subarray(0, 1)]),
     exit: 11,
-    message: /16 bytes/,
+    message: /instead of 16/,
   },
   { name: 'the salt is another one', file: 'salt', change: () => randomBytes(16), exit: 8, message: /password does not open/ },
   {

@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
 import { Device } from '../support/device.ts';
 
 const unprivileged = process.getuid?.() === 0 ? false : 'only root mounts a file system';
@@ -16,7 +17,7 @@ describe('a state directory on a file system of 1 MB', { skip: unprivileged }, (
   before(async () => {
     home = mkdtempSync(join(tmpdir(), 'open-sesame-small-'));
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m,mode=0700', 'tmpfs', home]);
-    device = new Device('', home);
+    device = new Device('[global.secrets]\nidle_close_ms = 50\n', home);
     await device.start();
     await device.initialise();
     await device.must(['secret', 'set', '-p', 'device', 'before'], 'kept');
@@ -52,6 +53,7 @@ describe('a state directory on a file system of 1 MB', { skip: unprivileged }, (
 
   it('refuses a write with exit 12 when it is read-only, and both daemons stay up', async () => {
     const state = device.stateDirectory;
+    await wait(300); // a database that is still open is written through the mount it was opened on
     execFileSync('mount', ['--bind', state, state]);
     execFileSync('mount', ['-o', 'remount,ro,bind', state]);
     try {

@@ -77,6 +77,9 @@ async function start(foundation: Foundation): Promise<Service> {
     return keyring.isPartlyUnlocked(profile) ? 'partial' : 'locked';
   };
 
+  const reportVaults = (): void => {
+    for (const profile of keyring.profiles()) changed(profile, stateOf(profile));
+  };
   bus = await BusClient.connect({
     memory,
     clock,
@@ -96,11 +99,10 @@ async function start(foundation: Foundation): Promise<Service> {
       ...vaultHandlers(vaultOptions),
       ...statusHandler(foundation, keyring, vaults),
     },
-    // On the first connection `connect` has not returned yet.
-    onConnect: () =>
-      setImmediate(() => {
-        for (const profile of keyring.profiles()) changed(profile, stateOf(profile));
-      }),
+    // The first connection is made before `connect` returns.
+    onConnect: () => {
+      if (bus !== undefined) reportVaults();
+    },
     onDisconnect: (error) => logger.warn('the bus is out of reach; trying again', { cause: error.message }),
     onEvent: (event) => {
       if (event.kind !== 'profile-changed' || event.body.active) return;
@@ -112,6 +114,7 @@ async function start(foundation: Foundation): Promise<Service> {
       });
     },
   });
+  if (bus.connected) reportVaults();
   await bus.subscribe(['profile-changed']);
 
   return {
