@@ -1,16 +1,23 @@
 // SPDX-License-Identifier: MIT
 // Bundles the daemons and the command to one file each under dist/lib, with the native modules and Node beside them, and
-// writes dist/bin/NAME, which run from the checkout.
+// writes dist/bin/NAME, which run from the checkout. With --architecture arm64 and --out DIR it does the same for a device.
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
-import { pinnedNode, root, say } from './setup.mjs';
+import { installTargetPackages, root, say } from './setup.mjs';
 
+const { values: options } = parseArgs({
+  options: { architecture: { type: 'string', default: process.arch }, out: { type: 'string', default: 'dist' } },
+});
+const target = { architecture: options.architecture, libc: 'gnu' };
+const packages = installTargetPackages(target.architecture);
 const require = createRequire(import.meta.url);
-const target = { architecture: process.arch, libc: 'gnu' };
-const lib = join(root, 'dist/lib');
-const bin = join(root, 'dist/bin');
+const requireOfTarget = createRequire(join(packages, 'package.json'));
+const out = resolve(root, options.out);
+const lib = join(out, 'lib');
+const bin = join(out, 'bin');
 
 /** V8's heap is held small: a daemon has 32 MB and 64 MB. Figures in ARCHITECTURE.md. */
 const daemonFlags = '--max-old-space-size=12 --max-semi-space-size=1 --optimize-for-size --v8-pool-size=0 --disable-proto=delete';
@@ -19,6 +26,15 @@ const programs = [
   { name: 'daemon-secrets', entry: 'app/src/daemons/secrets/main.ts', flags: daemonFlags },
   { name: 'sesame', entry: 'app/src/cli/main.ts', flags: '--max-semi-space-size=1 --disable-proto=delete' },
 ];
+
+// Before anything else, because a native module crashes an older Node where a sentence would do.
+const versionCheck = `{
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if (major < 22 || (major === 22 && minor < 15)) {
+    process.stderr.write('sesame: this needs Node 22.15 or newer and runs on ' + process.versions.node + '; install a newer one\\n');
+    process.exit(1);
+  }
+}`;
 
 /** Takes the one native module of the target out of each package that carries or looks for many. */
 const nativeModules = {
@@ -30,12 +46,12 @@ const nativeModules = {
       path: require.resolve(`better-sqlite3-multiple-ciphers/${sqlitePlatform}-${architecture}`),
     }));
     onResolve({ filter: /^@node-rs\/argon2$/ }, () => ({
-      path: require.resolve(`@node-rs/argon2-linux-${architecture}-${libc}`),
+      path: requireOfTarget.resolve(`@node-rs/argon2-linux-${architecture}-${libc}`),
       namespace: 'native',
     }));
     onResolve({ filter: /^@yuuang\/ffi-rs-/ }, ({ path }) =>
       path === `@yuuang/ffi-rs-linux-${architecture}-${libc}`
-        ? { path: require.resolve(path), namespace: 'native' }
+        ? { path: requireOfTarget.resolve(path), namespace: 'native' }
         : { path, external: true },
     );
     onResolve({ filter: /\.node$/ }, ({ path, resolveDir, importer, namespace }) =>
@@ -89,10 +105,10 @@ here=\${self%/*}
 exec "$here/../lib/node" ${flags} "$here/../lib/${name}.cjs" "$@"
 `;
 
-rmSync(join(root, 'dist'), { recursive: true, force: true });
+rmSync(out, { recursive: true, force: true });
 mkdirSync(join(lib, 'native'), { recursive: true });
 mkdirSync(bin, { recursive: true });
-symlinkSync(pinnedNode(22), join(lib, 'node'));
+symlinkSync(join(packages, `node_modules/node-22-${target.architecture}/bin/node`), join(lib, 'node'));
 
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 for (const program of programs) {
@@ -108,6 +124,7 @@ for (const program of programs) {
     minify: true,
     keepNames: true,
     legalComments: 'none',
+    banner: { js: versionCheck },
     define: { __VERSION__: JSON.stringify(version) },
     plugins: [nativeModules],
     logLevel: 'warning',
@@ -115,4 +132,4 @@ for (const program of programs) {
   writeFileSync(join(bin, program.name), launcher(program));
   chmodSync(join(bin, program.name), 0o755);
 }
-say(`built ${programs.map(({ name }) => `dist/bin/${name}`).join(', ')}`);
+say(`built ${programs.map(({ name }) => join(options.out, 'bin', name)).join(', ')}`);

@@ -44,9 +44,43 @@ export function installPackages() {
     .digest('hex');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted && existsSync(pinnedNode(22))) return;
   say('installing the npm packages of package-lock.json, the pinned Node 22 and 24 among them (about a minute the first time)');
-  run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund']);
+  // The warnings are about the machine's own Node, which runs nothing but this script.
+  run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']);
   if (!existsSync(pinnedNode(22))) fail('the pinned Node 22 is missing after npm ci; optional packages must not be omitted');
   writeFileSync(stamp, wanted);
+}
+
+/**
+ * The directory whose node_modules holds Node and the native modules that come as packages of their own for an architecture: this
+ * checkout for the machine's, for another one a directory in the cache, with versions and integrity from the lock file.
+ * @param architecture as Node names it: x64 or arm64
+ */
+export function installTargetPackages(architecture) {
+  if (architecture === process.arch) return root;
+  const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'));
+  const names = [`node-22-${architecture}`, `@node-rs/argon2-linux-${architecture}-gnu`, `@yuuang/ffi-rs-linux-${architecture}-gnu`];
+  const entries = names.map((name) => [`node_modules/${name}`, { ...lock.packages[`node_modules/${name}`], optional: false }]);
+  const dependencies = Object.fromEntries(
+    names.map((name, index) => {
+      const { name: alias, version } = entries[index][1];
+      return [name, alias === undefined ? version : `npm:${alias}@${version}`];
+    }),
+  );
+  const project = { name: `packages-${architecture}`, version: '0.0.0', dependencies };
+  const files = {
+    'package.json': JSON.stringify(project),
+    'package-lock.json': JSON.stringify({ ...project, lockfileVersion: 3, packages: { '': project, ...Object.fromEntries(entries) } }),
+  };
+  const key = createHash('sha256').update(files['package-lock.json']).digest('hex').slice(0, 16);
+  const directory = cacheDirectory(`packages-${architecture}-${key}`);
+  const stamp = join(directory, '.installed');
+  if (existsSync(stamp)) return directory;
+  say(`installing Node and the native modules for ${architecture} (about 10 s)`);
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text);
+  const target = ['--force', '--cpu', architecture, '--os', 'linux', '--libc', 'glibc'];
+  run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error', ...target], { cwd: directory });
+  writeFileSync(stamp, '');
+  return directory;
 }
 
 /** Installs the Debian packages of the tests unless they are there. */
