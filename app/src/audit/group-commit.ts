@@ -71,8 +71,11 @@ export class GroupCommit<Entry> {
   /** Returns when everything added so far is on disk or has failed. */
   async flush(): Promise<void> {
     await this.#running;
-    if (this.#waiting.length > 0) this.#start();
-    await this.#running;
+    while (this.#waiting.length > 0) {
+      this.#start();
+      await this.#running;
+      if (this.#failure !== undefined) return;
+    }
   }
 
   /** Gives up what could not be written. @returns how many entries that is */
@@ -91,13 +94,18 @@ export class GroupCommit<Entry> {
     await Promise.resolve(); // whatever else is added in this tick comes along
     do {
       await this.#writeGroup();
-    } while (this.#failure === undefined && this.#waiting.length > 0);
+    } while (this.#failure === undefined && this.#isGroupDue());
     this.#running = undefined; // in the tick of the last look at what waits, or an entry in between would wait for ever
     if (this.#waiting.length > 0) this.#timer ??= setTimeout(() => this.#start(), gatherMs);
   }
 
+  #isGroupDue(): boolean {
+    return this.#waiting.length >= largestGroup || this.#waiting.some(({ waiter }) => waiter !== undefined);
+  }
+
   async #writeGroup(): Promise<void> {
     const group = this.#waiting.splice(0, largestGroup);
+    if (group.length === 0) return;
     const dropped = this.#dropped;
     const note = dropped > 0 ? [{ entry: this.#options.noteDropped(dropped), waiter: undefined }] : [];
     this.#underWay = [...note, ...group];

@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import { asSesameError, type SesameError } from '../core/errors.ts';
 import type { NoiseTransport } from '../crypto/noise.ts';
-import { decodeEnvelope, type Envelope, encodeEnvelope, type Header } from './envelope.ts';
+import { decodeEnvelope, type Envelope, type Header, withPlaintext } from './envelope.ts';
 import { FrameReader, sealFrame } from './frame.ts';
 import type { Session } from './handshake.ts';
 
@@ -28,6 +28,12 @@ export class Channel {
   readonly #transport: NoiseTransport;
   readonly #frames: FrameReader;
   readonly #events: ChannelEvents;
+  readonly #encrypt = (chunk: Uint8Array) => this.#transport.encrypt(chunk);
+  readonly #decrypt = (message: Buffer) => this.#transport.decrypt(message);
+  readonly #onSent = () => {
+    this.#waiting -= 1;
+    this.#events.onSent?.();
+  };
   #waiting = 0;
   #paused = false;
   #finished = false;
@@ -75,17 +81,9 @@ export class Channel {
    */
   send(header: Header, attachment: Uint8Array | undefined): void {
     if (this.closed || !this.#socket.writable) return;
-    const plaintext = encodeEnvelope(header, attachment);
-    try {
-      const frame = sealFrame(plaintext, (chunk) => this.#transport.encrypt(chunk));
-      this.#waiting += 1;
-      this.#socket.write(frame, () => {
-        this.#waiting -= 1;
-        this.#events.onSent?.();
-      });
-    } finally {
-      plaintext.fill(0);
-    }
+    const frame = withPlaintext(header, attachment, (plaintext) => sealFrame(plaintext, this.#encrypt));
+    this.#waiting += 1;
+    this.#socket.write(frame, this.#onSent);
   }
 
   /** Leaves what arrives in the kernel, so that the sender has to wait. */
@@ -138,7 +136,7 @@ export class Channel {
   }
 
   #readFrame(): boolean {
-    const plaintext = this.#frames.next((message) => this.#transport.decrypt(message));
+    const plaintext = this.#frames.next(this.#decrypt);
     if (plaintext === undefined) return false;
     try {
       this.#events.onEnvelope(decodeEnvelope(plaintext));

@@ -58,7 +58,7 @@ export class Connection {
     const { peer, name, clearance } = identity;
     this.identity = identity;
     this.uid = peer.uid;
-    this.origin = { name: name ?? null, clearance, uid: peer.uid, pid: peer.pid };
+    this.origin = { name, clearance, uid: peer.uid, pid: peer.pid };
     this.#limits = context.limits;
     this.#logger = context.logger;
     this.#events = context.events;

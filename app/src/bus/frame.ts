@@ -163,7 +163,8 @@ export function prefixed(message: Uint8Array): Buffer {
 export function sealFrame(plaintext: Uint8Array, encrypt: (chunk: Uint8Array) => Buffer): Buffer {
   requireFrameLength(plaintext.length);
   const count = Math.max(1, Math.ceil(plaintext.length / longestChunk));
-  const frame = Buffer.alloc(2 * lengthPrefix + count * (lengthPrefix + tagLength) + plaintext.length);
+  // Every byte is written below, and none is secret.
+  const frame = Buffer.allocUnsafe(2 * lengthPrefix + count * (lengthPrefix + tagLength) + plaintext.length);
   frame.writeUInt32BE(lengthPrefix, 0);
   let end = frame.writeUInt32BE(count, lengthPrefix);
   for (let index = 0; index < count; index += 1) {

@@ -29,13 +29,18 @@ export class HeaderWriter {
   }
 
   write(message: Message): Header {
-    const wallMs = Math.trunc(this.#clock.wallMs());
+    const wallMs = Math.max(0, Math.trunc(this.#clock.wallMs()));
     return {
+      type: message.type,
+      kind: message.kind,
       id: uuidV7(wallMs),
+      correlation: message.correlation,
       sender: this.sender,
       wall_ms: wallMs,
       monotonic_ms: Math.trunc(this.#clock.monotonicMs()),
-      ...message,
+      level: message.level,
+      origin: message.origin,
+      body: message.body,
     };
   }
 }

@@ -199,7 +199,7 @@ export class Link {
       respond(errorAnswer(SesameError.of('message-invalid', { kind, reason: 'nobody vouches for its sender' })));
       return;
     }
-    const sender = { ...origin, id: header.sender, name: origin.name ?? undefined };
+    const sender = { ...origin, id: header.sender };
     this.#answering += 1;
     answerRequest(kind, envelope, sender, this.#options, respond)
       .catch((thrown: unknown) => {
