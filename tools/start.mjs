@@ -36,14 +36,17 @@ const daemons = ['daemon-profile', 'daemon-secrets'].map((name) => {
 });
 let stopping = false;
 
-function stop(code) {
+/** daemon-secrets first: what it still has to report goes over the bus. */
+async function stop(code) {
   stopping = true;
-  for (const child of daemons) if (child.exitCode === null) child.kill('SIGTERM');
-  const gone = daemons.map((child) => (child.exitCode === null && child.signalCode === null ? new Promise((done) => child.once('exit', done)) : undefined));
-  Promise.all(gone).then(() => {
-    if (!interactive) rmSync(home, { recursive: true, force: true });
-    process.exit(code);
-  });
+  for (const child of daemons.toReversed()) {
+    if (child.exitCode !== null || child.signalCode !== null) continue;
+    const gone = new Promise((done) => child.once('exit', done));
+    child.kill('SIGTERM');
+    await gone;
+  }
+  if (!interactive) rmSync(home, { recursive: true, force: true });
+  process.exit(code);
 }
 
 /** Runs the command as a person would, shows it, and ends everything when it fails. */
@@ -74,7 +77,12 @@ async function main() {
   const fresh = !existsSync(join(environment.PDS_STATE_DIR, 'vaults', `${profile}.db`));
   const fromStandardInput = interactive ? [] : ['--password-stdin'];
   const steps = [
-    () => !fresh || sesame(['init', '-p', profile, '--factor', 'password', ...fromStandardInput, ...(interactive ? [] : ['--no-recovery-key'])], password),
+    () =>
+      !fresh ||
+      sesame(
+        ['init', '-p', profile, '--factor', 'password', ...fromStandardInput, ...(interactive ? [] : ['--no-recovery-key'])],
+        password,
+      ),
     () => sesame(['unlock', '-p', profile, ...fromStandardInput], password),
     () => sesame(['secret', 'set', '-p', profile, 'mqtt/password'], Buffer.from('correct horse battery staple')),
     () => sesame(['secret', 'get', '-p', profile, 'mqtt/password']),
@@ -84,7 +92,8 @@ async function main() {
   process.stdout.write('\n');
   if (!interactive) return stop(0);
   say('the daemons run until Ctrl-C; in another terminal:');
-  for (const variable of ['PDS_CONFIG_DIR', 'PDS_STATE_DIR', 'PDS_RUNTIME_DIR']) process.stdout.write(`export ${variable}=${environment[variable]}\n`);
+  for (const variable of ['PDS_CONFIG_DIR', 'PDS_STATE_DIR', 'PDS_RUNTIME_DIR'])
+    process.stdout.write(`export ${variable}=${environment[variable]}\n`);
   process.stdout.write(`${bin('sesame')} secret list -p ${profile}\n`);
 }
 

@@ -71,6 +71,7 @@ async function start(foundation: Foundation): Promise<Service> {
     auditor,
     suite: () => configuration().crypto,
     changed,
+    reload: () => foundation.reload(),
   };
   const stateOf = (profile: string): VaultState => {
     if (vaults.isUnlocked(profile)) return 'unlocked';

@@ -21,13 +21,15 @@ export interface VaultHandlersOptions {
   readonly auditor: Auditor;
   /** The algorithms for new vaults. */
   readonly suite: () => VaultSuite;
+  /** Reads the configuration now: `init` has just written the rules of a profile. */
+  readonly reload: () => void;
   /** Told what became of a vault, for daemon-profile. */
   readonly changed: (profile: string, state: VaultState) => void;
 }
 
 /** Answers for whole vaults and for the factors that open them. The bus lets only administrators in here. */
 export function vaultHandlers(options: VaultHandlersOptions): Handlers {
-  const { memory, keyring, vaults, keyChanges, auditor, suite, changed } = options;
+  const { memory, keyring, vaults, keyChanges, auditor, suite, changed, reload } = options;
   return {
     async 'vault-init'({ body, attachment, sender }) {
       const { profile, recovery_key: recovery } = body;
@@ -36,6 +38,7 @@ export function vaultHandlers(options: VaultHandlersOptions): Handlers {
       return await withEvidence(memory, 'vault-init', body.evidence, attachment, async (evidence) => {
         const create = () => keyChanges.initialise({ profile, evidence, policy, recovery, suite: suite() });
         const recoveryKey = await auditor.change({ action: 'vault-init', profile, key: null, sender }, create);
+        reload();
         changed(profile, 'locked');
         return { body: { factors: evidence.map(({ factor }) => factor) }, ...(recoveryKey && { attachment: recoveryKey }) };
       });
