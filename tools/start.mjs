@@ -29,7 +29,7 @@ const daemons = ['daemon-profile', 'daemon-secrets'].map((name) => {
     if (!stopping) {
       stopping = true;
       process.stderr.write(`error: ${name} ended with ${signal ?? code}\n`);
-      stop(1);
+      void stop(1);
     }
   });
   return child;
@@ -56,7 +56,7 @@ function sesame(args, input) {
   const { status } = spawnSync(bin('sesame'), args, { env: environment, input, stdio });
   if (status !== 0) {
     process.stderr.write(`error: sesame ${args[0]} ended with ${status}\n`);
-    stop(status ?? 1);
+    void stop(status ?? 1);
     return false;
   }
   return true;
