@@ -59,7 +59,11 @@ export function installPackages() {
 export function installTargetPackages(architecture) {
   if (architecture === process.arch) return root;
   const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'));
-  const names = [`node-22-${architecture}`, `@node-rs/argon2-linux-${architecture}-gnu`, `@yuuang/ffi-rs-linux-${architecture}-gnu`];
+  const names = [
+    `node-22-${architecture}`,
+    `@node-rs/argon2-linux-${architecture}-gnu`,
+    `@yuuang/ffi-rs-linux-${architecture}-gnu`,
+  ];
   const entries = names.map((name) => [`node_modules/${name}`, { ...lock.packages[`node_modules/${name}`], optional: false }]);
   const dependencies = Object.fromEntries(
     names.map((name, index) => {
@@ -70,7 +74,11 @@ export function installTargetPackages(architecture) {
   const project = { name: `packages-${architecture}`, version: '0.0.0', dependencies };
   const files = {
     'package.json': JSON.stringify(project),
-    'package-lock.json': JSON.stringify({ ...project, lockfileVersion: 3, packages: { '': project, ...Object.fromEntries(entries) } }),
+    'package-lock.json': JSON.stringify({
+      ...project,
+      lockfileVersion: 3,
+      packages: { '': project, ...Object.fromEntries(entries) },
+    }),
   };
   const key = createHash('sha256').update(files['package-lock.json']).digest('hex').slice(0, 16);
   const directory = cacheDirectory(`packages-${architecture}-${key}`);
