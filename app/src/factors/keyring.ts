@@ -35,6 +35,8 @@ export interface KeyringOptions {
   readonly opensVault: OpensVault;
   /** Told when a partial unlock was forgotten because two minutes had passed. */
   readonly onPartialExpired?: (profile: string) => void;
+  /** How long the first factor waits for the last, in milliseconds; two minutes when absent. */
+  readonly partialUnlockMs?: () => number;
   readonly factors?: readonly Factor[];
 }
 
@@ -80,7 +82,11 @@ export class Keyring {
     this.#factors = registerFactors(options.factors ?? builtInFactors);
     this.#opensVault = options.opensVault;
     this.#attempts = new UnlockAttempts(options);
-    this.#partial = new PartialUnlocks({ clock: options.clock, onExpired: options.onPartialExpired ?? (() => undefined) });
+    this.#partial = new PartialUnlocks({
+      clock: options.clock,
+      onExpired: options.onPartialExpired ?? (() => undefined),
+      ...(options.partialUnlockMs && { windowMs: options.partialUnlockMs }),
+    });
   }
 
   /** The profiles that have a vault, or any file of one; sorted. */

@@ -3,13 +3,15 @@ import type { Clock } from '../core/clock.ts';
 import type { FactorId } from './factor-id.ts';
 import { type Pieces, releasePieces } from './pieces.ts';
 
-/** How long the first factor waits for the last, in milliseconds, as upstream has it. */
+/** How long the first factor waits for the last, in milliseconds, as upstream has it and unless told otherwise. */
 export const partialUnlockMs = 120_000;
 
 export interface PartialUnlocksOptions {
   readonly clock: Clock;
   /** Told when the pieces of a profile were wiped because their time was over. */
   readonly onExpired: (profile: string) => void;
+  /** In milliseconds, asked when the first factor comes; 120,000 when absent. */
+  readonly windowMs?: () => number;
 }
 
 interface Collected {
@@ -23,11 +25,13 @@ interface Collected {
 export class PartialUnlocks {
   readonly #clock: Clock;
   readonly #onExpired: (profile: string) => void;
+  readonly #windowMs: () => number;
   readonly #profiles = new Map<string, Collected>();
 
-  constructor({ clock, onExpired }: PartialUnlocksOptions) {
+  constructor({ clock, onExpired, windowMs = () => partialUnlockMs }: PartialUnlocksOptions) {
     this.#clock = clock;
     this.#onExpired = onExpired;
+    this.#windowMs = windowMs;
   }
 
   /** Takes the pieces over; the map is empty afterwards. A factor that comes again replaces its piece. */
@@ -68,9 +72,10 @@ export class PartialUnlocks {
   }
 
   #open(profile: string): Collected {
-    const timer = setTimeout(() => this.#expire(profile), partialUnlockMs);
+    const windowMs = this.#windowMs();
+    const timer = setTimeout(() => this.#expire(profile), windowMs);
     timer.unref();
-    const collected = { pieces: new Map(), deadlineMs: this.#clock.monotonicMs() + partialUnlockMs, timer };
+    const collected = { pieces: new Map(), deadlineMs: this.#clock.monotonicMs() + windowMs, timer };
     this.#profiles.set(profile, collected);
     return collected;
   }

@@ -54,6 +54,7 @@ async function start(foundation: Foundation): Promise<Service> {
     logger,
     opensVault: (profile, masterKey) => vaults.opens(profile, masterKey),
     onPartialExpired: (profile) => changed(profile, 'locked'),
+    partialUnlockMs: () => configuration().global.secrets.partial_unlock_seconds * 1000,
   });
 
   const changed = (profile: string, state: VaultState): void => {
