@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-import type { BusClient } from '../../bus/client.ts';
 import type { Sender } from '../../bus/handler.ts';
 import type { RequestBody } from '../../bus/messages.ts';
 import { describe } from '../../core/errors.ts';
@@ -16,6 +15,11 @@ export interface AuditedOperation {
   readonly sender: Sender;
 }
 
+/** The one thing that is wanted of the bus here. */
+export interface AuditBus {
+  request(kind: 'audit-append', body: RequestBody<'audit-append'>): Promise<unknown>;
+}
+
 /** Entries in one message; far below the limit of a frame even with the longest names. */
 const batchSize = 48;
 
@@ -27,12 +31,12 @@ const mostWaiting = 1024;
 
 /** Reports what happens to secrets, vaults and factors to daemon-profile, which owns the audit file. */
 export class Auditor {
-  readonly #bus: () => BusClient;
+  readonly #bus: () => AuditBus;
   readonly #logger: Logger;
   #waiting: Entry[] = [];
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(bus: () => BusClient, logger: Logger) {
+  constructor(bus: () => AuditBus, logger: Logger) {
     this.#bus = bus;
     this.#logger = logger;
   }
