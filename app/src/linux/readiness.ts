@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { constants } from 'node:os';
 import type { Logger } from '../core/log.ts';
+import { heartbeatReadiness } from './heartbeat.ts';
 import { close, describeErrno, sendto, socket } from './libc.ts';
 
 /** What a daemon tells the program that supervises it. */
@@ -24,11 +25,15 @@ export const silentReadiness: Readiness = {
 };
 
 /**
- * The readiness that the environment asks for: sd_notify(3) where NOTIFY_SOCKET is set, otherwise none.
+ * The readiness that the environment asks for: sd_notify(3) where NOTIFY_SOCKET is set, a heartbeat where PDS_HEARTBEAT_FILE is,
+ * otherwise none.
  * @param logger told at WARN when the supervisor cannot be reached; a daemon goes on without it
  */
 export function openReadiness(logger?: Logger, environment: NodeJS.ProcessEnv = process.env): Readiness {
   const path = environment['NOTIFY_SOCKET'];
+  const heartbeat = environment['PDS_HEARTBEAT_FILE'];
+  if ((path === undefined || path === '') && heartbeat !== undefined && heartbeat !== '')
+    return heartbeatReadiness(heartbeat, logger);
   if (path === undefined || path === '') return silentReadiness;
   if (!/^[/@]/.test(path)) {
     logger?.warn('the supervisor is not told anything: its address is of a kind not known here', { address: path });
