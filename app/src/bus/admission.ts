@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import type { SecurityLevel } from '../core/clearance.ts';
 import type { Clock } from '../core/clock.ts';
-import { asSesameError, SesameError } from '../core/errors.ts';
+import { asSesameError, describe, SesameError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import type { NoiseSuite } from '../crypto/noise.ts';
 import { type PeerCredentials, peerCredentials } from '../linux/peer.ts';
@@ -72,14 +72,19 @@ export class Admission {
     // A reset is followed by a close, and the close is what everything here waits for.
     socket.on('error', (thrown) => this.#options.logger.debug('a connection failed', { cause: thrown.message }));
     socket.pause();
-    const peer = this.#peerOf(socket);
-    if (peer === undefined) return;
-    if (this.#options.identify(peer, undefined) === undefined && !this.#options.registry.knowsUid(peer.uid)) {
+    try {
+      const peer = peerCredentials(socket);
+      if (this.#mayBeKnown(peer)) {
+        void this.#shakeHands(socket, peer);
+        return;
+      }
       this.#options.observer.clientRefused?.(peer);
       this.#refuse(socket, peer.uid, 'client-refused', 'its uid matches no client');
-      return;
+    } catch (thrown) {
+      // It was gone before it was admitted, or who it is cannot be found out.
+      this.#options.logger.warn('a connection could not be admitted', { cause: describe(thrown) });
+      socket.destroy();
     }
-    void this.#shakeHands(socket, peer);
   }
 
   close(): void {
@@ -87,27 +92,29 @@ export class Admission {
     for (const socket of this.#lingering) socket.destroy();
   }
 
-  #peerOf(socket: Socket): PeerCredentials | undefined {
-    try {
-      return peerCredentials(socket);
-    } catch (thrown) {
-      this.#options.logger.debug('a connection was gone before it was admitted', { code: asSesameError(thrown, 'bus').code });
-      socket.destroy();
-      return undefined;
-    }
+  #mayBeKnown(peer: PeerCredentials): boolean {
+    return this.#options.identify(peer, undefined) !== undefined || this.#options.registry.knowsUid(peer.uid);
   }
 
   async #shakeHands(socket: Socket, peer: PeerCredentials): Promise<void> {
-    const { memory, suite, busKeys } = this.#options;
+    const { memory, suite, busKeys, logger } = this.#options;
     const entry = this.#enter(socket, peer.uid);
+    let session: Session & { readonly busKey: KeyPair };
     try {
-      const session = await respond(socket, { memory, suite, peer, busKeys });
-      if (this.#leave(entry)) this.#admit(socket, session, peer);
-      else session.transport.destroy(); // it was refused while its message was under way
+      session = await respond(socket, { memory, suite, peer, busKeys });
     } catch (thrown) {
       if (!this.#leave(entry)) return;
       const error = asSesameError(thrown, 'the handshake');
       this.#refuse(socket, peer.uid, error.code === 'handshake-failed' ? 'handshake-failed' : 'busy', error.message);
+      return;
+    }
+    try {
+      if (this.#leave(entry)) this.#admit(socket, session, peer);
+      else session.transport.destroy(); // it was refused while its message was under way
+    } catch (thrown) {
+      logger.error('a connection could not be admitted', { uid: peer.uid, cause: describe(thrown) });
+      session.transport.destroy();
+      socket.destroy();
     }
   }
 

@@ -125,10 +125,19 @@ export class BusClient {
     return link.request(kind, body, attachment, Math.max(1, timeoutMs - (performance.now() - startedAt)));
   }
 
-  /** Asks for broadcasts, now and after every reconnection. */
+  /**
+   * Asks for broadcasts, now and after every reconnection.
+   * @throws SesameError connection-closed, request-timed-out; with `reconnect` it is asked again instead
+   */
   async subscribe(kinds: readonly EventKind[]): Promise<void> {
     for (const kind of kinds) this.#subscriptions.add(kind);
-    if (this.#link !== undefined) await this.#sendSubscriptions(this.#link);
+    if (this.#link === undefined) return;
+    try {
+      await this.#sendSubscriptions(this.#link);
+    } catch (thrown) {
+      if (this.#options.reconnect !== true) throw thrown;
+      this.#logger.debug('the subscriptions wait for the next connection', { cause: describe(thrown) });
+    }
   }
 
   /** Lets handlers that are answering finish for two seconds, delivers what was sent and closes. */

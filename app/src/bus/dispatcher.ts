@@ -136,8 +136,7 @@ export class Dispatcher {
         (thrown: unknown) => this.#options.logger.error('a request was left unanswered', { kind, cause: describe(thrown) }),
       );
     } else {
-      // The daemon validates again what it acts upon; here it keeps malformed requests off its queue.
-      decodeRequestBody(kind, header.body);
+      // Whoever answers validates the body; in between nobody needs to know what it says.
       const relay = this.#options.relayTo(answeredBy);
       if (relay === undefined) throw notConnected(answeredBy);
       const stamped = { ...header, origin: connection.origin };

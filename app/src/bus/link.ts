@@ -83,7 +83,11 @@ export class Link {
     const busKey = readPublicKey(publicKeyPath);
     if (busKey === undefined) throw busUnreachable(socketPath, `there is no ${publicKeyPath}`);
     const socket = await connectSocket(socketPath);
-    const timer = setTimeout(() => socket.destroy(), handshakeTimeLimitMs);
+    let timedOut = false;
+    const timer = setTimeout(() => {
+      timedOut = true;
+      socket.destroy();
+    }, handshakeTimeLimitMs);
     try {
       const session = await initiate(socket, { memory, suite, peer: peerCredentials(socket), key, busKey });
       const link = new Link(socket, session, options, events);
@@ -91,6 +95,7 @@ export class Link {
       return link;
     } catch (thrown) {
       socket.destroy();
+      if (timedOut) throw busUnreachable(socketPath, `no handshake within ${handshakeTimeLimitMs / 1000} s`);
       throw thrown;
     } finally {
       clearTimeout(timer);
