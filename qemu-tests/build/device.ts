@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+import { join } from 'node:path';
+import type { Say } from './artefact.ts';
+import { buildKernel } from './kernel.ts';
+import { rootFileSystem } from './root-file-system.ts';
+
+/** The files that a device is made of; its data partition is its own. */
+export interface DeviceImage {
+  readonly kernel: string;
+  /** Of the kernel, as built. */
+  readonly kernelConfiguration: string;
+  readonly kernelVersion: string;
+  /** Squashfs. */
+  readonly root: string;
+  /** Initial RAM disk, for kernels that need modules to find their root. */
+  readonly initrd?: string;
+}
+
+const defaultCache = join(import.meta.dirname, '../../.cache');
+
+/** Builds what has changed since the last time; the first time takes about ten minutes, nearly all of it the kernel. */
+export async function buildDevice(say: Say, cache = defaultCache): Promise<DeviceImage> {
+  const root = await rootFileSystem(cache, say);
+  const { image, config, version } = await buildKernel({ cache, say });
+  return { kernel: image, kernelConfiguration: config, kernelVersion: version, root };
+}

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: MIT
+import { type ChildProcess, spawn } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { DeviceImage } from '../build/device.ts';
+import { Agent } from './agent.ts';
+import { Qmp } from './qmp.ts';
+import { SoftwareTpm } from './software-tpm.ts';
+
+export interface BootOptions {
+  /** Added to the kernel's command line. */
+  readonly append?: string;
+  /** Path of the data partition; `none`: the device has none. */
+  readonly data: string | 'none';
+  readonly dataReadOnly?: boolean;
+  readonly memoryMb?: number;
+  /** What the battery-less clock says at power-on, as QEMU's -rtc base takes it. */
+  readonly clock?: string;
+  /** Sockets, the TPM's state and console.log; one machine at a time. */
+  readonly directory: string;
+}
+
+/** Start of RAM on QEMU's `virt` machine. */
+const memoryStart = 0x40000000;
+const defaultMemoryMb = 256;
+const powerOffLimitMs = 60_000;
+
+/** One powered machine: from power-on to power-off, whichever way that comes. */
+export class Machine {
+  readonly agent: Agent;
+  /** performance.now() at power-on. */
+  readonly poweredOnAt: number;
+  readonly memoryBytes: number;
+  readonly consolePath: string;
+  readonly #qemu: ChildProcess;
+  readonly #qmp: Qmp;
+  readonly #tpm: SoftwareTpm;
+  readonly #ended: Promise<void>;
+
+  private constructor(parts: {
+    agent: Agent;
+    poweredOnAt: number;
+    memoryBytes: number;
+    consolePath: string;
+    qemu: ChildProcess;
+    qmp: Qmp;
+    tpm: SoftwareTpm;
+  }) {
+    this.agent = parts.agent;
+    this.poweredOnAt = parts.poweredOnAt;
+    this.memoryBytes = parts.memoryBytes;
+    this.consolePath = parts.consolePath;
+    this.#qemu = parts.qemu;
+    this.#qmp = parts.qmp;
+    this.#tpm = parts.tpm;
+    this.#ended = new Promise((resolve) => parts.qemu.once('exit', () => resolve()));
+  }
+
+  /** Switches the power on; what comes up is waited for with `agent.ready()`. */
+  static async powerOn(image: DeviceImage, options: BootOptions): Promise<Machine> {
+    const { directory } = options;
+    const memoryMb = options.memoryMb ?? defaultMemoryMb;
+    const consolePath = join(directory, 'console.log');
+    const sockets = { agent: join(directory, 'agent.sock'), qmp: join(directory, 'qmp.sock') };
+    for (const path of [...Object.values(sockets), join(directory, 'tpm.sock')]) rmSync(path, { force: true });
+    const tpm = await SoftwareTpm.start(directory);
+    const poweredOnAt = performance.now();
+    const words = qemuWords(image, options, { ...sockets, tpm: tpm.socketPath, console: consolePath, memoryMb });
+    const qemu = spawn('qemu-system-aarch64', words, { stdio: ['ignore', 'ignore', 'inherit'] });
+    // The host's end is there before the guest looks, so that nothing the agent says is lost.
+    const agent = await Agent.connect(sockets.agent);
+    const qmp = await Qmp.connect(sockets.qmp);
+    return new Machine({ agent, poweredOnAt, memoryBytes: memoryMb * 1024 * 1024, consolePath, qemu, qmp, tpm });
+  }
+
+  get running(): boolean {
+    return this.#qemu.exitCode === null && this.#qemu.signalCode === null;
+  }
+
+  /** Takes the power away at once: nothing that the guest has not written is written any more. */
+  async cutPower(): Promise<void> {
+    if (this.running) this.#qemu.kill('SIGKILL');
+    await this.#cleanUp();
+  }
+
+  /** Shuts the guest down as its own poweroff command does. */
+  async powerOff(): Promise<void> {
+    this.agent.run('poweroff').catch(() => undefined); // the answer may not get out any more
+    const inTime = await Promise.race([this.#ended.then(() => true), wait(powerOffLimitMs, false, { ref: false })]);
+    await this.cutPower();
+    if (!inTime) throw new Error(`the device did not power off within ${powerOffLimitMs} ms`);
+  }
+
+  /** Writes all of the guest's memory, as it is this moment, to a file. */
+  async dumpMemory(path: string): Promise<void> {
+    await this.#qmp.execute('stop');
+    try {
+      await this.#qmp.execute('pmemsave', { val: memoryStart, size: this.memoryBytes, filename: path });
+    } finally {
+      await this.#qmp.execute('cont');
+    }
+  }
+
+  /** Stops the guest's processors and starts them again; in between its disks do not change. */
+  async paused<Result>(work: () => Result | Promise<Result>): Promise<Result> {
+    await this.#qmp.execute('stop');
+    try {
+      return await work();
+    } finally {
+      await this.#qmp.execute('cont');
+    }
+  }
+
+  async #cleanUp(): Promise<void> {
+    await this.#ended;
+    this.agent.close();
+    this.#qmp.close();
+    await this.#tpm.stop();
+  }
+}
+
+interface Places {
+  readonly agent: string;
+  readonly qmp: string;
+  readonly tpm: string;
+  readonly console: string;
+  readonly memoryMb: number;
+}
+
+function qemuWords(image: DeviceImage, options: BootOptions, places: Places): string[] {
+  const append = `root=/dev/vda rootfstype=squashfs ro console=ttyAMA0 quiet panic=-1 ${options.append ?? ''}`.trim();
+  return [
+    ...['-M', 'virt,gic-version=3', '-cpu', 'cortex-a72', '-smp', '2', '-m', String(places.memoryMb)],
+    ...['-accel', 'tcg,thread=multi', '-display', 'none', '-nodefaults', '-no-user-config', '-no-reboot'],
+    ...['-kernel', image.kernel, '-append', append],
+    ...(image.initrd === undefined ? [] : ['-initrd', image.initrd]),
+    ...(options.clock === undefined ? [] : ['-rtc', `base=${options.clock}`]),
+    ...disk('root', image.root, true),
+    ...(options.data === 'none' ? [] : disk('data', options.data, options.dataReadOnly ?? false)),
+    ...['-chardev', `file,id=console,path=${places.console},append=on`, '-serial', 'chardev:console'],
+    ...['-device', 'virtio-serial-pci', '-chardev', `socket,id=agent,path=${places.agent},server=on,wait=off`],
+    ...['-device', 'virtserialport,chardev=agent,name=agent'],
+    ...['-device', 'virtio-rng-pci'],
+    ...['-chardev', `socket,id=tpm,path=${places.tpm}`, '-tpmdev', 'emulator,id=tpm0,chardev=tpm'],
+    ...['-device', 'tpm-tis-device,tpmdev=tpm0'],
+    ...['-qmp', `unix:${places.qmp},server=on,wait=off`],
+  ];
+}
+
+function disk(name: string, path: string, readOnly: boolean): string[] {
+  const drive = `if=none,id=${name},format=raw,file=${path},readonly=${readOnly ? 'on' : 'off'}`;
+  return ['-drive', drive, '-device', `virtio-blk-pci,drive=${name},serial=${name}`];
+}

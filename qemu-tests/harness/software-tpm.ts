@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+
+const startLimitMs = 5_000;
+
+/** A TPM in software (swtpm). Its state outlives the process, as a chip's outlives a power cut. */
+export class SoftwareTpm {
+  readonly socketPath: string;
+  readonly #process: ChildProcess;
+
+  private constructor(socketPath: string, child: ChildProcess) {
+    this.socketPath = socketPath;
+    this.#process = child;
+  }
+
+  /** @param directory of the machine; the TPM's state lies below it */
+  static async start(directory: string): Promise<SoftwareTpm> {
+    const state = join(directory, 'tpm');
+    mkdirSync(state, { recursive: true, mode: 0o700 });
+    const socketPath = join(directory, 'tpm.sock');
+    const options = ['--tpm2', '--tpmstate', `dir=${state}`, '--ctrl', `type=unixio,path=${socketPath}`, '--terminate'];
+    const child = spawn('swtpm', ['socket', ...options], { stdio: ['ignore', 'ignore', 'inherit'] });
+    const deadline = Date.now() + startLimitMs;
+    while (!existsSync(socketPath)) {
+      if (child.exitCode !== null || Date.now() > deadline) throw new Error('swtpm did not start');
+      await wait(10);
+    }
+    return new SoftwareTpm(socketPath, child);
+  }
+
+  /** It ends with QEMU's connection; this makes sure. */
+  async stop(): Promise<void> {
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
+    const gone = new Promise((resolve) => this.#process.once('exit', resolve));
+    this.#process.kill('SIGTERM');
+    await gone;
+  }
+}
