@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Bundles the daemons and the command to one file each under dist/lib, with the native modules and Node beside them, and
-// writes dist/bin/NAME, which run from the checkout. With --architecture arm64 and --out DIR it does the same for a device.
-import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+// writes dist/bin/NAME, which run from the checkout. With --architecture arm64 and --out DIR it does the same for
+// a device; --programs DIR adds each NAME.ts there.
+import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -9,7 +10,11 @@ import { build } from 'esbuild';
 import { installTargetPackages, root, say } from './setup.mjs';
 
 const { values: options } = parseArgs({
-  options: { architecture: { type: 'string', default: process.arch }, out: { type: 'string', default: 'dist' } },
+  options: {
+    architecture: { type: 'string', default: process.arch },
+    out: { type: 'string', default: 'dist' },
+    programs: { type: 'string' },
+  },
 });
 const target = { architecture: options.architecture, libc: 'gnu' };
 const packages = installTargetPackages(target.architecture);
@@ -35,6 +40,12 @@ const versionCheck = `{
     process.exit(1);
   }
 }`;
+
+if (options.programs !== undefined) {
+  for (const file of readdirSync(options.programs).filter((name) => name.endsWith('.ts'))) {
+    programs.push({ name: file.slice(0, -'.ts'.length), entry: join(options.programs, file), flags: '--disable-proto=delete' });
+  }
+}
 
 /** Takes the one native module of the target out of each package that carries or looks for many. */
 const nativeModules = {
