@@ -31,7 +31,7 @@ function testFiles(directory) {
 }
 
 const isProduct = (file) => file.startsWith('app/test/product/');
-const units = () => testFiles('app/test').filter((file) => !isProduct(file));
+const units = () => [...testFiles('app/test').filter((file) => !isProduct(file)), ...testFiles('kernel-fragments/test')];
 const product = () => testFiles('app/test').filter(isProduct);
 
 function tests(major, files, environment = {}) {
