@@ -3,11 +3,12 @@ import { assert } from '../core/errors.ts';
 import { validators as completing } from './complete.generated.js';
 import type { Configuration } from './configuration.ts';
 import { contradictions } from './contradictions.ts';
+import { desktopSections } from './desktop.ts';
 import { configurationError, type Diagnostic, firstError, type Place, startOf } from './diagnostics.ts';
-import { type Document, isTable, placeOf, type Table } from './document.ts';
+import { type Document, isTable, placeOf as placeIn, type Table } from './document.ts';
 import { formatKey, type KeyPath } from './keys.ts';
-import { layerFiles, policyFiles, readDocument } from './layers.ts';
-import { readLocks, requireValidator } from './locks.ts';
+import { policyPath, readDocument, readLayers } from './layers.ts';
+import { applyLocks, type Lock, overruled, readLocks, requireValidator } from './locks.ts';
 import { merge } from './merge.ts';
 import type { Paths } from './paths.ts';
 import { inheritProfiles } from './profile-inheritance.ts';
@@ -18,8 +19,10 @@ import { schemaProblems } from './schema-problems.ts';
 export interface Reading {
   readonly configuration: Configuration | undefined;
   readonly diagnostics: readonly Diagnostic[];
-  /** The files that exist, lowest layer first. */
+  /** The files that exist, lowest layer first and the locks last. */
   readonly sources: readonly string[];
+  /** Where a setting in force is written; undefined for a default and for what is inherited. */
+  originOf(path: KeyPath): Place | undefined;
 }
 
 export interface LoadedConfiguration extends Reading {
@@ -42,59 +45,80 @@ export function loadConfiguration(paths: Paths): LoadedConfiguration {
 /** The same for who wants every diagnostic: `config check` and reload. */
 export function readConfiguration(paths: Paths): Reading {
   const diagnostics: Diagnostic[] = [];
-  const layers = layerFiles(paths, diagnostics)
-    .map((file) => readDocument(file, diagnostics))
-    .filter((document) => document !== undefined);
-  const policies = policyFiles(paths)
-    .map((file) => readDocument(file, diagnostics))
-    .filter((document) => document !== undefined);
-  const sources = [...layers, ...policies].map(({ file }) => file);
+  const layers = readLayers(paths, diagnostics);
+  const policy = readDocument(policyPath(paths), 'error', diagnostics);
+  const documents = policy === undefined ? layers : [...layers, policy];
+  const sources = documents.map(({ file }) => file);
 
-  for (const layer of layers) diagnostics.push(...schemaProblems(layer, requireValidator('configuration'), configurationSchema));
-  let settings = layers.map(({ table }) => table).reduce<Table>((lower, upper) => merge(lower, upper), {});
-  for (const policy of policies) {
-    const locks = readLocks(policy, layers);
-    settings = merge(settings, locks.locked);
-    diagnostics.push(...locks.diagnostics);
+  for (const layer of layers) {
+    diagnostics.push(...schemaProblems(layer, requireValidator('configuration'), configurationSchema), ...desktopSections(layer));
   }
-  if (firstError(diagnostics) !== undefined) return { configuration: undefined, diagnostics, sources };
+  const { locks, diagnostics: lockProblems } = policy === undefined ? { locks: [], diagnostics: [] } : readLocks(policy);
+  diagnostics.push(...lockProblems);
+  const refused = { configuration: undefined, diagnostics, sources, originOf: () => undefined };
+  if (firstError(diagnostics) !== undefined) return refused;
 
-  const placeIn = placesOf([...policies, ...layers.toReversed()]);
-  const profiles = settings['profiles'];
+  diagnostics.push(...overruled(layers, locks));
+  const { placeOf, originOf } = placesOf(layers.toReversed(), locks);
+  let settings = applyLocks(layers.map(({ table }) => table).reduce<Table>(merge, {}), locks);
+  const { profiles = {} } = settings;
   if (isTable(profiles)) {
-    const inherited = inheritProfiles(profiles, (profile) => placeIn(['profiles', profile, 'extends']));
-    settings = { ...settings, profiles: inherited.profiles };
+    const inherited = inheritProfiles(profiles, (profile) => placeOf(['profiles', profile, 'extends']));
+    // Once more, for what a profile inherits below a locked key.
+    settings = applyLocks({ ...settings, profiles: inherited.profiles }, locks);
     diagnostics.push(...inherited.diagnostics);
   }
   const configuration = complete(settings);
-  diagnostics.push(...contradictions(configuration, placeIn));
-  return { configuration: firstError(diagnostics) === undefined ? configuration : undefined, diagnostics, sources };
+  diagnostics.push(...contradictions(configuration, { placeOf, isWritten: (path) => originOf(path) !== undefined }));
+  return firstError(diagnostics) === undefined ? { configuration, diagnostics, sources, originOf } : refused;
 }
 
-/** Where a key stands: in the highest layer that has it. */
-function placesOf(documents: readonly Document[]): (path: KeyPath) => Place {
-  return (path) => {
+interface Places {
+  /** Where a key stands, or what is nearest around it. */
+  placeOf(path: KeyPath): Place;
+  originOf(path: KeyPath): Place | undefined;
+}
+
+/** @param documents highest layer first */
+function placesOf(documents: readonly Document[], locks: readonly Lock[]): Places {
+  const originOf = (path: KeyPath): Place | undefined => {
+    const lock = locks.findLast((each) => isWithin(path, each.path));
+    if (lock !== undefined) return lock.place;
+    const name = formatKey(path);
+    const document = documents.find(({ positions }) => positions.has(name));
+    return document && placeIn(document, path);
+  };
+  const placeOf = (path: KeyPath): Place => {
     for (let length = path.length; length > 0; length -= 1) {
-      const part = path.slice(0, length);
-      const document = documents.find(({ positions }) => positions.has(formatKey(part)));
-      if (document !== undefined) return placeOf(document, part);
+      const place = originOf(path.slice(0, length));
+      if (place !== undefined) return place;
     }
     return startOf(documents[0]?.file ?? 'config.toml');
   };
+  return { placeOf, originOf };
+}
+
+function isWithin(path: KeyPath, outer: KeyPath): boolean {
+  return outer.every((part, index) => path[index] === part);
 }
 
 /** Fills every default in and freezes the result. */
 function complete(settings: Table): Configuration {
+  // A copy, as the validator fills what it is given.
   const copy: unknown = structuredClone(settings);
   assert(isComplete(copy), 'settings that passed by themselves pass together');
-  return freeze(copy);
+  return seal(copy);
 }
 
 function isComplete(settings: unknown): settings is CompleteSettings {
   return completing['configuration']?.(settings) === true;
 }
 
-function freeze<Value>(value: Value): Value {
-  if (typeof value === 'object' && value !== null) for (const member of Object.values(value)) freeze(member);
+/** Frozen and without prototypes: a profile called `toString` is unknown unless a file has it. */
+function seal<Value>(value: Value): Value {
+  if (typeof value === 'object' && value !== null) {
+    for (const member of Object.values(value)) seal(member);
+    if (!Array.isArray(value)) Object.setPrototypeOf(value, null);
+  }
   return Object.freeze(value);
 }

@@ -1,53 +1,84 @@
 // SPDX-License-Identifier: MIT
+import { isDeepStrictEqual } from 'node:util';
 import { assert } from '../core/errors.ts';
-import { type Diagnostic, diagnose } from './diagnostics.ts';
-import { type Document, isTable, placeOf, type Table } from './document.ts';
-import { splitDottedKey } from './keys.ts';
-import { merge, tableWith, valueAt } from './merge.ts';
+import { isDesktopKey } from './desktop.ts';
+import { type Diagnostic, diagnose, type Place } from './diagnostics.ts';
+import { type Document, isTable, placeOf, type Table, type Value } from './document.ts';
+import { formatKey, splitDottedKey } from './keys.ts';
+import { replaceAt, tableWith, valueAt } from './merge.ts';
 import { configurationSchema, policySchema } from './schema.ts';
 import { schemaProblems } from './schema-problems.ts';
 import { validators } from './validators.generated.js';
 
-/** The settings that policy.toml demands, and a warning for each file that has them otherwise. */
-export function readLocks(
-  policy: Document,
-  layers: readonly Document[],
-): { readonly locked: Table; readonly diagnostics: Diagnostic[] } {
-  const diagnostics = schemaProblems(policy, requireValidator('policy'), policySchema);
-  let locked: Table = {};
-  if (diagnostics.length > 0) return { locked, diagnostics };
-  const entries = policy.table['policy'];
-  for (const [index, entry] of (Array.isArray(entries) ? entries : []).entries()) {
-    if (!isTable(entry) || typeof entry['key'] !== 'string' || entry['value'] === undefined) continue;
-    const place = placeOf(policy, ['policy', index, 'key']);
-    const path = splitDottedKey(entry['key']);
-    if (path === undefined || path.length === 0) {
-      diagnostics.push(diagnose('error', place, 'the key is not a dotted key', 'write it as in global.logging.level'));
-      continue;
-    }
-    const demanded = tableWith(path, entry['value']);
-    const [problem] = schemaProblems({ ...policy, table: demanded }, requireValidator('configuration'), configurationSchema);
-    if (problem !== undefined) {
-      diagnostics.push(diagnose('error', place, problem.problem, problem.remedy));
-      continue;
-    }
-    locked = merge(locked, demanded);
-    diagnostics.push(...overruled(layers, path, JSON.stringify(entry['value']), policy.file));
-  }
-  return { locked, diagnostics };
+/** A setting that policy.toml holds against every other file. */
+export interface Lock {
+  readonly path: readonly string[];
+  readonly value: Value;
+  readonly place: Place;
+  /** Who demands it, where policy.toml says so. */
+  readonly source: string | undefined;
 }
 
-function overruled(layers: readonly Document[], path: readonly string[], demanded: string, policy: string): Diagnostic[] {
-  return layers
-    .filter(({ table }) => ![undefined, demanded].includes(JSON.stringify(valueAt(table, path))))
-    .map((layer) =>
-      diagnose(
-        'warning',
-        placeOf(layer, path),
-        `${path.join('.')} is locked by ${policy}, and this value is ignored`,
-        'remove it here',
-      ),
+/** The locks of a policy file. A lock that would lock nothing is an error: somebody relies on it. */
+export function readLocks(policy: Document): { readonly locks: readonly Lock[]; readonly diagnostics: Diagnostic[] } {
+  const diagnostics = schemaProblems(policy, requireValidator('policy'), policySchema);
+  if (diagnostics.length > 0) return { locks: [], diagnostics };
+  const locks: Lock[] = [];
+  for (const [index, entry] of elementsOf(policy.table['policy']).entries()) {
+    assert(isTable(entry) && typeof entry['key'] === 'string' && entry['value'] !== undefined, 'an entry that fits its schema');
+    const place = placeOf(policy, ['policy', index, 'key']);
+    const lock = readLock(policy, entry['key'], entry['value'], place);
+    if ('severity' in lock) diagnostics.push(lock);
+    else if (locks.some((other) => isDeepStrictEqual(other.path, lock.path)))
+      diagnostics.push(diagnose('error', place, `${formatKey(lock.path)} is locked twice`, 'remove one of the two'));
+    else locks.push({ ...lock, source: typeof entry['source'] === 'string' ? entry['source'] : undefined });
+  }
+  return { locks, diagnostics };
+}
+
+function readLock(policy: Document, key: string, value: Value, place: Place): Omit<Lock, 'source'> | Diagnostic {
+  const path = splitDottedKey(key);
+  if (path === undefined)
+    return diagnose('error', place, 'this is not a dotted key', 'write one as in key = "global.logging.level"');
+  if (isDesktopKey(path)) {
+    return diagnose(
+      'warning',
+      place,
+      `${formatKey(path)} is a setting of the desktop: the lock has no effect here`,
+      'it may stay',
     );
+  }
+  const demanded = {
+    file: policy.file,
+    table: tableWith(path, value),
+    positions: new Map([[formatKey(path.slice(0, 1)), place]]),
+  };
+  const [problem] = schemaProblems(demanded, requireValidator('configuration'), configurationSchema);
+  return problem ?? { path, value, place };
+}
+
+/** The settings with every locked one as it must be. A locked table is replaced as a whole: nothing can be added to it. */
+export function applyLocks(settings: Table, locks: readonly Lock[]): Table {
+  return locks.reduce((table, { path, value }) => replaceAt(table, path, value), settings);
+}
+
+/** A warning for each file that has a locked setting otherwise, where it stands. */
+export function overruled(layers: readonly Document[], locks: readonly Lock[]): Diagnostic[] {
+  return layers.flatMap((layer) =>
+    locks.flatMap(({ path, value, place, source }) => {
+      const written = valueAt(layer.table, path);
+      if (written === undefined || isDeepStrictEqual(written, value)) return [];
+      const by = source === undefined ? place.file : `${place.file} (${source})`;
+      return [
+        diagnose(
+          'warning',
+          placeOf(layer, path),
+          `${formatKey(path)} is locked by ${by}: what stands here is ignored`,
+          'remove it',
+        ),
+      ];
+    }),
+  );
 }
 
 /** @throws AssertionError when the generated file lacks it */
@@ -55,4 +86,8 @@ export function requireValidator(name: string): NonNullable<(typeof validators)[
   const validator = validators[name];
   assert(validator !== undefined, `a validator for ${name}`);
   return validator;
+}
+
+function elementsOf(value: Value | undefined): readonly Value[] {
+  return Array.isArray(value) ? value : [];
 }

@@ -11,6 +11,18 @@ export function merge(lower: Table, upper: Table): Table {
   return merged;
 }
 
+/** The table with this value at this path, in place of whatever stands there. */
+export function replaceAt(table: Table, [key = '', ...rest]: readonly string[], value: Value): Table {
+  const inner = table[key];
+  const replacement = rest.length === 0 ? value : replaceAt(isTable(inner) ? inner : emptyTable, rest, value);
+  return Object.assign(Object.create(null), table, { [key]: replacement });
+}
+
+/** A table that holds nothing but this value at this path. */
+export function tableWith(path: readonly string[], value: Value): Table {
+  return replaceAt(emptyTable, path, value);
+}
+
 /** The value at a path of keys, or undefined. */
 export function valueAt(table: Table, path: readonly string[]): Value | undefined {
   let value: Value | undefined = table;
@@ -18,7 +30,4 @@ export function valueAt(table: Table, path: readonly string[]): Value | undefine
   return value;
 }
 
-/** A table that holds nothing but this value at this path. */
-export function tableWith([key = '', ...rest]: readonly string[], value: Value): Table {
-  return Object.assign(Object.create(null), { [key]: rest.length === 0 ? value : tableWith(rest, value) });
-}
+const emptyTable: Table = Object.freeze(Object.create(null));

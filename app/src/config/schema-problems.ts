@@ -3,127 +3,97 @@ import { type Diagnostic, diagnose } from './diagnostics.ts';
 import { type Document, isTable, placeOf, type Value } from './document.ts';
 import { formatKey, type KeyPath } from './keys.ts';
 import { patternRemedies } from './schema.ts';
+import { type SchemaNode, schemaAt, tablesWith } from './schema-node.ts';
 import { nearest } from './suggestion.ts';
 import type { ValidationError, Validator } from './validators.generated.d.ts';
+import { kindOf, maximumRemedy, nameOfKind, rangeOf, shown, typeRemedy, valueRemedy } from './wording.ts';
 
-/** The part of a JSON Schema that remedies are made from. */
-interface SchemaNode {
-  readonly [keyword: string]: unknown;
-}
-
-/** Everything in a document that its schema does not allow, each with its place and what to write instead. */
+/** Everything in a document that its schema does not allow, each with its place and what to write instead, from top to bottom. */
 export function schemaProblems(document: Document, validator: Validator, schema: SchemaNode): Diagnostic[] {
   if (validator(document.table)) return [];
-  return (validator.errors ?? []).map((error) => problemOf(document, schema, error));
+  return (validator.errors ?? [])
+    .map((error) => problemOf(document, schema, error))
+    .sort((one, other) => one.line - other.line || one.column - other.column);
 }
 
 function problemOf(document: Document, schema: SchemaNode, error: ValidationError): Diagnostic {
   const path = pathOf(document.table, error.instancePath);
-  const node = nodeAt(schema, path);
-  const { problem, remedy, key } = explain(error, path, node);
-  return diagnose('error', placeOf(document, key), problem, remedy);
+  const stray = error.keyword === 'additionalProperties' ? String(error.params['additionalProperty']) : undefined;
+  const [problem, remedy] =
+    stray === undefined
+      ? explain(error, path, schemaAt(schema, path) ?? {}, valueAt(document.table, path))
+      : explainStray(schema, path, stray);
+  return diagnose('error', placeOf(document, stray === undefined ? path : [...path, stray]), problem, remedy);
 }
 
-interface Explanation {
-  readonly problem: string;
-  readonly remedy: string;
-  /** Where the problem stands. */
-  readonly key: KeyPath;
-}
+type Explanation = readonly [problem: string, remedy: string];
 
-function explain({ keyword, params, message }: ValidationError, path: KeyPath, node: SchemaNode): Explanation {
-  const name = formatKey(path);
-  const range = rangeOf(node);
-  switch (keyword) {
-    case 'additionalProperties': {
-      const written = String(params['additionalProperty']);
-      return {
-        problem: `there is no setting ${formatKey([...path, written])}`,
-        remedy: remedyForName(written, node),
-        key: [...path, written],
-      };
-    }
-    case 'required':
-      return {
-        problem: `${name} lacks ${String(params['missingProperty'])}`,
-        remedy: `add ${String(params['missingProperty'])}`,
-        key: path,
-      };
+function explain(error: ValidationError, path: KeyPath, node: SchemaNode, value: Value | undefined): Explanation {
+  const key = path.length === 0 ? 'the file' : formatKey(path);
+  const name = formatKey([path.findLast((part) => typeof part === 'string') ?? '']);
+  switch (error.keyword) {
     case 'type':
-      return { problem: `${name} is not of the right type`, remedy: `write ${typeName(params['type'])}${range}`, key: path };
+      return [`${key} must be ${kindOf(node)} and is ${nameOfKind(value)}`, typeRemedy(node, name, value)];
+    case 'enum':
+      return [`${key} has the value ${shown(value)}, which it does not know`, valueRemedy(node, value)];
     case 'minimum':
+      return [`${key} is ${shown(value)} and must be at least ${node.minimum}`, `write ${rangeOf(node)}`];
     case 'maximum':
-      return { problem: `${name} is out of range`, remedy: `write a number${range}`, key: path };
-    case 'enum': {
-      const allowed = Array.isArray(params['allowedValues']) ? params['allowedValues'].map((value) => JSON.stringify(value)) : [];
-      return { problem: `${name} has a value that is not known`, remedy: `write one of ${allowed.join(', ')}`, key: path };
-    }
+      return [`${key} is ${shown(value)} and must be at most ${node.maximum}`, maximumRemedy(node, name)];
     case 'pattern':
-      return {
-        problem: `${name} is not well-formed`,
-        remedy: `write ${patternRemedies[String(params['pattern'])] ?? 'another value'}`,
-        key: path,
-      };
+      return [`${key} is not well-formed`, `write ${patternRemedies[node.pattern ?? ''] ?? 'another value'}`];
+    case 'required':
+      return [`${key} has no ${String(error.params['missingProperty'])}`, `add ${String(error.params['missingProperty'])} = …`];
+    case 'uniqueItems':
+      return [`${key} names the same thing twice`, 'remove one of the two'];
+    case 'minLength':
+      return [`${key} is empty`, 'write a name, or remove it'];
+    case 'maxLength':
+      return [`${key} is longer than ${String(error.params['limit'])} characters`, 'shorten it'];
+    case 'maxItems':
+      return [`${key} has more than ${String(error.params['limit'])} elements`, 'shorten it'];
     default:
-      return { problem: `${name} ${message ?? 'is not allowed'}`, remedy: 'change or remove it', key: path };
+      return [`${key} ${error.message ?? 'is not allowed'}`, 'change or remove it'];
   }
 }
 
-function remedyForName(written: string, node: SchemaNode): string {
-  const patterns = Object.keys(asNode(node['patternProperties']));
-  if (patterns.length > 0) return `write ${patternRemedies[patterns[0] ?? ''] ?? 'another name'}`;
-  const known = Object.keys(asNode(node['properties']));
-  const meant = nearest(written, known);
-  return meant === undefined ? `known here are ${known.join(', ')}` : `did you mean ${meant}?`;
+/** A key that the schema does not have: misspelt, in the wrong section, a name against the rules, or unknown altogether. */
+function explainStray(schema: SchemaNode, table: KeyPath, key: string): Explanation {
+  const section = table.length === 0 ? 'the top level' : `[${formatKey(table)}]`;
+  const { properties = {}, patternProperties = {} } = schemaAt(schema, table) ?? {};
+  const [pattern] = Object.keys(patternProperties);
+  if (pattern !== undefined) {
+    return [`the name ${formatKey([key])} is not allowed in ${section}`, `write ${patternRemedies[pattern] ?? 'another name'}`];
+  }
+  const problem = `${section} has no setting ${formatKey([key])}`;
+  const meant = nearest(key, Object.keys(properties));
+  if (meant !== undefined) return [problem, `did you mean ${meant}?`];
+  const homes = tablesWith(schema, key).map((path) => (path.length === 0 ? 'the top level' : `[${formatKey(path)}]`));
+  if (homes.length > 0) return [problem, `it belongs to ${homes.join(' or ')}`];
+  return [problem, `known there are ${Object.keys(properties).join(', ')}`];
 }
 
-function rangeOf(node: SchemaNode): string {
-  const { minimum, maximum } = node;
-  if (typeof minimum === 'number' && typeof maximum === 'number') return ` from ${minimum} to ${maximum}`;
-  return typeof minimum === 'number' ? ` of at least ${minimum}` : '';
+function valueAt(root: Value, path: KeyPath): Value | undefined {
+  let value: Value | undefined = root;
+  for (const part of path) value = memberOf(value, part);
+  return value;
 }
 
-const typeNames: Readonly<Record<string, string>> = {
-  integer: 'a whole number',
-  number: 'a number',
-  string: 'a text between double quotes',
-  boolean: 'true or false',
-  array: 'a list in brackets',
-  object: 'a table',
-};
-
-function typeName(type: unknown): string {
-  const types: unknown[] = Array.isArray(type) ? type : String(type).split(',');
-  return types.map((each) => typeNames[String(each)] ?? String(each)).join(' or ');
+function memberOf(value: Value | undefined, part: string | number): Value | undefined {
+  if (typeof part === 'string') return isTable(value) ? value[part] : undefined;
+  const elements: readonly Value[] = Array.isArray(value) ? value : [];
+  return elements[part];
 }
 
 /** A JSON pointer (RFC 6901) as a path; numbers are indices only where an array is. */
-function pathOf(root: Value, pointer: string): (string | number)[] {
+function pathOf(root: Value, pointer: string): KeyPath {
   const path: (string | number)[] = [];
   let value: Value | undefined = root;
-  for (const part of pointer.split('/').slice(1)) {
-    const key = part.replaceAll('~1', '/').replaceAll('~0', '~');
-    if (Array.isArray(value)) {
-      const elements: readonly Value[] = value;
-      path.push(Number(key));
-      value = elements[Number(key)];
-    } else {
-      path.push(key);
-      value = isTable(value) ? value[key] : undefined;
-    }
+  for (const step of pointer.split('/').slice(1)) {
+    const key = step.replaceAll('~1', '/').replaceAll('~0', '~');
+    const part = Array.isArray(value) ? Number(key) : key;
+    path.push(part);
+    value = memberOf(value, part);
   }
   return path;
-}
-
-function nodeAt(schema: SchemaNode, path: KeyPath): SchemaNode {
-  let node = schema;
-  for (const part of path) {
-    if (typeof part === 'number') node = asNode(node['items']);
-    else node = asNode(asNode(node['properties'])[part] ?? Object.values(asNode(node['patternProperties']))[0]);
-  }
-  return node;
-}
-
-function asNode(value: unknown): SchemaNode {
-  return typeof value === 'object' && value !== null ? { ...value } : {};
 }

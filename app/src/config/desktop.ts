@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+import { type Diagnostic, diagnose } from './diagnostics.ts';
+import { type Document, isTable, placeOf, type Value } from './document.ts';
+import { formatKey, type KeyPath } from './keys.ts';
+import { configurationSchema, ignoredSetting } from './schema.ts';
+import { type SchemaNode, schemaAt } from './schema-node.ts';
+
+/** The sections of a file that only the desktop knows, so that nobody waits for them to take effect here. */
+export function desktopSections(document: Document): Diagnostic[] {
+  const found: Diagnostic[] = [];
+  const visit = (value: Value, node: SchemaNode | undefined, path: KeyPath): void => {
+    if (node === ignoredSetting) {
+      const problem = `${formatKey(path)} is a setting of the desktop and has no effect here`;
+      found.push(diagnose('info', placeOf(document, path), problem, 'it may stay'));
+    } else if (node !== undefined && isTable(value)) {
+      for (const [key, inner] of Object.entries(value)) visit(inner, schemaAt(node, [key]), [...path, key]);
+    }
+  };
+  visit(document.table, configurationSchema, []);
+  return found;
+}
+
+const profileSettings: Readonly<Record<string, SchemaNode>> =
+  schemaAt(configurationSchema, ['profiles', 'NAME'])?.properties ?? {};
+
+/** Whether a lock is on a desktop setting. The desktop also names those of a profile without the profile: `clipboard.max_history`. */
+export function isDesktopKey(path: readonly string[]): boolean {
+  for (let length = 1; length <= path.length; length += 1) {
+    if (schemaAt(configurationSchema, path.slice(0, length)) === ignoredSetting) return true;
+  }
+  return profileSettings[path[0] ?? ''] === ignoredSetting;
+}
