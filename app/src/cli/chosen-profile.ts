@@ -10,7 +10,7 @@ export function chosenProfile(invocation: Invocation): string | undefined {
   const argument = invocation.argument(0);
   const option = invocation.value('profile');
   if (argument !== undefined && option !== undefined && argument !== option)
-    throw invocation.refuse(`PROFILE is ${JSON.stringify(argument)} and --profile is ${JSON.stringify(option)}`);
+    throw invocation.refuse(`the argument is ${JSON.stringify(argument)} and --profile is ${JSON.stringify(option)}`);
   const chosen = argument ?? option;
   return chosen === undefined ? undefined : requireProfileName(chosen);
 }

@@ -171,13 +171,13 @@ function checkChoice(command: CommandDefinition, given: GivenOption): void {
 function checkPositionals(command: CommandDefinition, given: readonly string[]): void {
   const refuse = (problem: string) => SesameError.of('usage', { problem, command: `sesame ${command.name}` });
   const missing = command.arguments[given.length];
-  if (missing !== undefined && missing.optional !== true) throw refuse(`${missing.name} is missing`);
+  if (missing !== undefined && missing.optional !== true) throw refuse(`the argument ${missing.name} is missing`);
   const rest = command.arguments.some((argument) => argument.rest === true);
   const extra = given[command.arguments.length];
   if (extra !== undefined && !rest) throw refuse(`${JSON.stringify(extra)} is one argument too many`);
   for (const [index, argument] of command.arguments.entries()) {
     const value = given[index];
     if (value === undefined || argument.choices === undefined || argument.choices.includes(value)) continue;
-    throw refuse(`${argument.name} is one of ${argument.choices.join(', ')}, not ${JSON.stringify(value)}`);
+    throw refuse(`the argument ${argument.name} is one of ${argument.choices.join(', ')}, not ${JSON.stringify(value)}`);
   }
 }

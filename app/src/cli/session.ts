@@ -35,7 +35,8 @@ export async function withSession<Result>(
   try {
     return await work({ memory, bus });
   } finally {
-    await bus.close();
+    // Where the process ends now, the kernel closes the socket and clears the memory sooner than a polite goodbye would be answered.
+    if (inherited) await bus.close();
   }
 }
 

@@ -7,7 +7,7 @@ import { say } from '../streams.ts';
 
 export async function run(invocation: Invocation): Promise<ExitCode> {
   const profile = chosenProfile(invocation);
-  if (profile === undefined) throw invocation.refuse('PROFILE is missing');
+  if (profile === undefined) throw invocation.refuse('the argument PROFILE is missing');
   return withSession(async ({ bus }) => {
     await bus.request('profile-deactivate', { profile });
     say(`profile ${profile} is inactive`);

@@ -17,7 +17,7 @@ export const vaultCommands: readonly CommandDefinition[] = [
     name: 'init',
     summary: 'create the vault of a profile',
     description: [
-      'Creates the installation if there is none, then the vault of the profile with its first factors. The new vault is unlocked.',
+      'Creates the installation if there is none, then the vault of the profile with its first factors. It is locked until `sesame unlock`.',
       recoveryManners,
       evidenceOrder,
     ],

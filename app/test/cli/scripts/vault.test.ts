@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: MIT
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { Device } from '../../support/device.ts';
+import { ends, json } from './expect.ts';
+
+const password = 'correct horse\n';
+const recoveryKey = /^[0-9A-Z-]{60,}\n$/;
+
+describe('sesame init, unlock and lock', () => {
+  const device = new Device();
+  before(() => device.start());
+  after(() => device.dispose());
+
+  it('say 3 before there is a vault', async () => {
+    await ends(device, 3, ['unlock', '-p', 'fresh', '--password-stdin'], password);
+    await ends(device, 3, ['lock', '-p', 'fresh']);
+  });
+
+  it('need a password: without a terminal and without --password-stdin there is none', async () => {
+    const { stderr } = await ends(device, 2, ['init', '-p', 'fresh']);
+    assert.match(stderr, /--password-stdin/);
+  });
+
+  it('refuse an empty password, and a missing one', async () => {
+    await ends(device, 2, ['init', '-p', 'fresh', '--password-stdin'], '\n');
+    await ends(device, 2, ['init', '-p', 'fresh', '--password-stdin'], '');
+  });
+
+  it('leave nothing behind when they were refused', async () => {
+    await ends(device, 3, ['secret', 'list', '-p', 'fresh']);
+  });
+
+  it('make no recovery key where nobody would see it, and warn', async () => {
+    const { stdout, stderr } = await ends(device, 0, ['init', '-p', 'unattended', '--password-stdin'], password);
+    assert.equal(stdout.length, 0);
+    assert.match(stderr, /warning: no recovery key was made/);
+  });
+
+  it('do not warn when no recovery key was wanted', async () => {
+    const { stderr } = await ends(device, 0, ['init', '-p', 'plain', '--password-stdin', '--no-recovery-key'], password);
+    assert.doesNotMatch(stderr, /warning/);
+  });
+
+  it('give the recovery key as JSON', async () => {
+    const result = await json(device, ['init', '-p', 'withjson', '--factor', 'password', '--password-stdin'], password);
+    assert.equal(result['profile'], 'withjson');
+    assert.deepEqual(result['factors'], ['password']);
+    assert.match(`${result['recovery_key']}\n`, recoveryKey);
+  });
+
+  it('say 7 for a vault that exists, and keep it', async () => {
+    await ends(device, 7, ['init', '-p', 'plain', '--password-stdin'], 'another\n');
+    await ends(device, 0, ['unlock', '-p', 'plain', '--password-stdin'], password);
+  });
+
+  it('say 7 when it is unlocked already, and 8 for a wrong password', async () => {
+    await ends(device, 7, ['unlock', '-p', 'plain', '--password-stdin'], password);
+    await ends(device, 0, ['lock', '-p', 'plain']);
+    await ends(device, 8, ['unlock', '-p', 'plain', '--password-stdin'], 'wrong\n');
+    await ends(device, 4, ['secret', 'get', '-p', 'plain', 'a']);
+  });
+
+  it('take the first line as the password, its newline or its lack included', async () => {
+    await ends(device, 0, ['unlock', '-p', 'plain', '--password-stdin'], 'correct horse\nignored\n');
+    await ends(device, 0, ['lock', '-p', 'plain']);
+    await ends(device, 0, ['unlock', '-p', 'plain', '--password-stdin'], 'correct horse');
+  });
+
+  it('open with the recovery key alone, in lower case too', async () => {
+    const { stdout } = await ends(device, 0, ['init', '-p', 'lost', '--password-stdin', '--recovery-key'], password);
+    assert.match(stdout.toString(), recoveryKey);
+    await ends(device, 0, ['unlock', '-p', 'lost', '--recovery-stdin'], stdout.toString().toLowerCase());
+  });
+
+  it('say 8 for a recovery key with a typing error', async () => {
+    await ends(device, 0, ['lock']);
+    const { stderr } = await ends(device, 8, ['unlock', '-p', 'lost', '--recovery-stdin'], 'AAAAA-BBBBB\n');
+    assert.match(stderr, /typing error/);
+  });
+
+  it('name the evidence that is missing on standard input', async () => {
+    const { stderr } = await ends(device, 2, ['unlock', '-p', 'lost', '--password-stdin', '--recovery-stdin'], password);
+    assert.match(stderr, /ended before the recovery key/);
+  });
+
+  it('lock all vaults at once', async () => {
+    await ends(device, 0, ['unlock', '-p', 'plain', '--password-stdin'], password);
+    const { locked } = await json(device, ['lock']);
+    assert.deepEqual(locked, ['plain']);
+  });
+});
+
+describe('sesame factor and rekey', () => {
+  const device = new Device();
+  before(async () => {
+    await device.start();
+    await device.must(['init', '-p', 'device', '--password-stdin', '--no-recovery-key'], password);
+    await device.must(['unlock', '-p', 'device', '--password-stdin'], password);
+    await device.must(['secret', 'set', '-p', 'device', 'kept'], 'value');
+  });
+  after(() => device.dispose());
+
+  it('list what opens the vault', async () => {
+    const { stdout } = await ends(device, 0, ['factor', 'list', '-p', 'device']);
+    assert.equal(stdout.toString(), 'password\n');
+    const { policy, factors } = await json(device, ['factor', 'list', '-p', 'device']);
+    assert.equal(policy, 'any');
+    assert.equal(Array.isArray(factors) && factors.length, 1);
+  });
+
+  it('do not remove the last factor', async () => {
+    await ends(device, 2, ['factor', 'remove', 'password', '-p', 'device']);
+  });
+  it('say 7 for a factor that is there', async () => {
+    await ends(device, 7, ['factor', 'add', 'password', '-p', 'device', '--password-stdin'], 'second\n');
+  });
+  it('say 6 for a factor that is not there', async () => {
+    await ends(device, 6, ['factor', 'remove', 'recovery', '-p', 'device']);
+  });
+
+  it('add a recovery key, which opens the vault until it is removed', async () => {
+    const key = await device.must(['factor', 'add', 'recovery', '-p', 'device']);
+    assert.match(key.toString(), recoveryKey);
+    await ends(device, 0, ['lock']);
+    await ends(device, 0, ['unlock', '-p', 'device', '--recovery-stdin'], key);
+    await ends(device, 0, ['factor', 'remove', 'recovery', '-p', 'device']);
+    await ends(device, 0, ['lock']);
+    await ends(device, 6, ['unlock', '-p', 'device', '--recovery-stdin'], key);
+    await ends(device, 0, ['unlock', '-p', 'device', '--password-stdin'], password);
+  });
+
+  it('keep every secret through a rekey', async () => {
+    const result = await json(device, ['rekey', '-p', 'device', '--password-stdin'], password);
+    assert.deepEqual(result['kept'], ['password']);
+    assert.deepEqual(result['dropped'], []);
+    assert.equal((await device.must(['secret', 'get', '-p', 'device', 'kept'])).toString(), 'value');
+  });
+
+  it('refuse a rekey with a wrong password', async () => {
+    await ends(device, 8, ['rekey', '-p', 'device', '--password-stdin'], 'wrong\n');
+  });
+
+  it('refuse a rekey that would lose a factor unnamed', async () => {
+    await ends(device, 0, ['factor', 'add', 'recovery', '-p', 'device']);
+    const { stderr } = await ends(device, 2, ['rekey', '-p', 'device', '--password-stdin'], password);
+    assert.match(stderr, /recovery would be lost/);
+  });
+
+  it('drop a factor that was named, and replace a recovery key', async () => {
+    const renewed = await ends(device, 0, ['rekey', '-p', 'device', '--password-stdin', '--recovery-key'], password);
+    assert.match(renewed.stdout.toString(), recoveryKey);
+    const { stderr } = await ends(device, 0, ['rekey', '-p', 'device', '--password-stdin', '--drop', 'recovery'], password);
+    assert.match(stderr, /dropped recovery/);
+    assert.equal((await device.must(['factor', 'list', '-p', 'device'])).toString(), 'password\n');
+  });
+});
