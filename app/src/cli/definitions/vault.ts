@@ -147,13 +147,13 @@ export const vaultCommands: readonly CommandDefinition[] = [
     name: 'keys rotate',
     summary: 'replace a key of the bus',
     description: [
-      'Makes a new key pair for the bus or for a daemon. The old one is accepted until the grace period has passed; nothing is interrupted.',
+      'Makes a new key pair for the bus, which is daemon-profile's, or for daemon-secrets. The old one is accepted until the grace period has passed; nothing is interrupted.',
     ],
     arguments: [
       {
         name: 'KEY',
         optional: true,
-        choices: ['bus', 'daemon-profile', 'daemon-secrets'],
+        choices: ['bus', 'daemon-secrets'],
         description: 'whose key (default: bus)',
       },
     ],

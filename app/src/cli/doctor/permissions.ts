@@ -48,23 +48,25 @@ function filesIn(directory: string): string[] {
   }
 }
 
+interface Excess {
+  readonly path: string;
+  readonly mode: number;
+  readonly allowed: number;
+}
+
 function examine(id: string, rules: readonly Rule[]): Check {
-  const wrong: string[] = [];
+  const wrong: Excess[] = [];
   const hidden: string[] = [];
   for (const { path, forbidden } of rules) {
     const mode = modeOf(path);
     if (mode === 'absent') continue;
     if (typeof mode === 'string') hidden.push(`${path}: ${mode}`);
-    else if ((mode & forbidden) !== 0)
-      wrong.push(`${path} has mode ${mode.toString(8)}, expected ${(mode & ~forbidden).toString(8)}`);
+    else if ((mode & forbidden) !== 0) wrong.push({ path, mode, allowed: mode & ~forbidden });
   }
-  const [first] = wrong;
-  if (first !== undefined)
-    return fail(
-      id,
-      wrong.join('; '),
-      `chmod ${first.slice(first.lastIndexOf(' ') + 1)} ${first.split(' has mode ')[0]}, and so on`,
-    );
+  if (wrong.length > 0) {
+    const finding = wrong.map(({ path, mode }) => `${path} has mode ${mode.toString(8)}`).join('; ');
+    return fail(id, finding, wrong.map(({ path, allowed }) => `chmod ${allowed.toString(8)} ${path}`).join('; '));
+  }
   if (hidden.length > 0) return warn(id, `not everything can be looked at: ${hidden.join('; ')}`, 'run this as root to see it');
   return pass(id, `${rules.length} paths are closed to others`);
 }
