@@ -147,7 +147,7 @@ export const vaultCommands: readonly CommandDefinition[] = [
     name: 'keys rotate',
     summary: 'replace a key of the bus',
     description: [
-      'Makes a new key pair for the bus, which is daemon-profile's, or for daemon-secrets. The old one is accepted until the grace period has passed; nothing is interrupted.',
+      'Makes a new key pair for the bus, which belongs to daemon-profile, or for daemon-secrets. The old one is accepted until the grace period has passed; nothing is interrupted.',
     ],
     arguments: [
       {
