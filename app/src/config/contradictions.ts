@@ -3,126 +3,144 @@ import { clears } from '../core/clearance.ts';
 import { type AccountKind, accountId } from './accounts.ts';
 import { administrators, criteria, withoutSuffix } from './clients.ts';
 import type { ClientConfiguration, Configuration, ProfileConfiguration } from './configuration.ts';
-import { type Diagnostic, diagnose, type Place } from './diagnostics.ts';
+import type { Severity } from './diagnostics.ts';
 import { formatKey, type KeyPath } from './keys.ts';
 import { nearest } from './suggestion.ts';
 
-/** Where the settings come from. */
-export interface Origins {
-  /** Where a key stands, or what is nearest around it. */
-  placeOf(path: KeyPath): Place;
-  /** Whether a file says this itself, so that it is neither a default nor inherited. */
-  isWritten(path: KeyPath): boolean;
+/** A diagnostic that has yet to find its place in a file. */
+export interface Finding {
+  readonly severity: Severity;
+  readonly path: KeyPath;
+  readonly problem: string;
+  readonly remedy: string;
 }
 
-/** What each file may say by itself but all of them together may not, and what will surprise. */
-export function contradictions(configuration: Configuration, origins: Origins): Diagnostic[] {
+/**
+ * What each file may say by itself but all of them together may not, and what will surprise.
+ * @param isWritten whether a file says this itself, so that it is neither a default nor inherited
+ */
+export function contradictions(configuration: Configuration, isWritten: (path: KeyPath) => boolean): Finding[] {
   const { clients, profiles } = configuration;
   const seen = new Map<string, string>();
   return [
-    ...Object.entries(clients).flatMap(([name, client]) => clientProblems(name, client, seen, origins)),
+    ...Object.entries(clients).flatMap(([name, client]) => [
+      ...clientFindings(name, client, seen),
+      ...accountFindings(name, client),
+    ]),
     ...Object.entries(profiles).flatMap(([name, profile]) => [
-      ...profileProblems(name, profile, origins),
-      ...ruleProblems(name, profile.secrets.access, clients, origins),
+      ...nameFindings(name, profile),
+      ...factorFindings(name, profile, isWritten),
+      ...ruleFindings(name, profile, clients),
+      ...missingRuleFindings(name, profile, clients),
     ]),
   ];
 }
 
-/** @param seen the criteria of the clients before it, by their text */
-function clientProblems(name: string, client: ClientConfiguration, seen: Map<string, string>, origins: Origins): Diagnostic[] {
-  const place = origins.placeOf(['clients', name]);
-  const found: Diagnostic[] = [];
+function finding(severity: Severity, path: KeyPath, problem: string, remedy: string): Finding {
+  return { severity, path, problem, remedy };
+}
+
+/** @param seen the clients before it, by their criteria */
+function clientFindings(name: string, client: ClientConfiguration, seen: Map<string, string>): Finding[] {
+  const path = ['clients', name];
+  const found: Finding[] = [];
   if (name.startsWith('daemon-')) {
-    found.push(diagnose('error', place, `the name ${name} is reserved for daemons`, 'choose one without "daemon-" in front'));
+    found.push(finding('error', path, `the name ${name} is reserved for daemons`, 'choose one without "daemon-" in front'));
   }
   const stated = criteria.filter((criterion) => client[criterion] !== undefined);
   if (stated.length === 0) {
-    found.push(diagnose('error', place, `client ${name} could be anybody`, `add at least one of ${criteria.join(', ')}`));
+    found.push(finding('error', path, `client ${name} could be anybody`, `add at least one of ${criteria.join(', ')}`));
     return found;
   }
   const text = JSON.stringify(stated.map((criterion) => [criterion, comparable(criterion, client[criterion])]));
   const same = seen.get(text);
   if (same === undefined) seen.set(text, name);
-  else found.push(diagnose('error', place, `clients ${same} and ${name} have the same ${stated.join(' and ')}`, 'join the two'));
+  else found.push(finding('error', path, `clients ${same} and ${name} have the same ${stated.join(' and ')}`, 'join the two'));
   if (name === administrators && !clears(client.clearance, 'secrets-only')) {
     const problem = `${name} have clearance ${client.clearance}, which is too low to change anything`;
-    found.push(diagnose('warning', place, problem, 'write clearance = "secrets-only"'));
+    found.push(finding('warning', path, problem, 'write clearance = "secrets-only"'));
   }
-  found.push(...accountProblems(name, client, origins));
   return found;
 }
 
-function accountProblems(name: string, { uid, gid }: ClientConfiguration, { placeOf }: Origins): Diagnostic[] {
-  const unknown = (kind: AccountKind, criterion: 'uid' | 'gid', account: number | string | undefined): Diagnostic[] => {
+function accountFindings(name: string, { uid, gid }: ClientConfiguration): Finding[] {
+  const unknown = (kind: AccountKind, criterion: 'uid' | 'gid', account: number | string | undefined): Finding[] => {
     if (typeof account !== 'string' || accountId(kind, account) !== undefined) return [];
     const problem = `/etc/${kind} has no ${account}: client ${name} matches nobody until it does`;
-    return [diagnose('warning', placeOf(['clients', name, criterion]), problem, 'create the account, or write a number')];
+    return [finding('warning', ['clients', name, criterion], problem, 'create the account, or write a number')];
   };
   return [...unknown('passwd', 'uid', uid), ...unknown('group', 'gid', gid)];
 }
 
-function profileProblems(name: string, profile: ProfileConfiguration, { placeOf, isWritten }: Origins): Diagnostic[] {
-  const found: Diagnostic[] = [];
-  if (profile.name !== undefined && profile.name !== name) {
-    const problem = `profile ${name} calls itself ${profile.name}; what stands in brackets counts`;
-    found.push(diagnose('warning', placeOf(['profiles', name, 'name']), problem, `write name = "${name}", or remove it`));
-  }
-  const { mode, required, additional_required: additional } = profile.auth;
-  if (mode === 'policy') {
-    if (required.length === 0 && additional === 0) {
-      const remedy = 'add required = ["…"] or additional_required = 1';
-      found.push(
-        diagnose('error', placeOf(['profiles', name, 'auth', 'mode']), 'mode "policy" requires no factor at all', remedy),
-      );
-    }
-    return found;
-  }
-  // What is inherited from a profile with another mode simply does not count.
-  for (const key of ['required', 'additional_required'] as const) {
-    const path = ['profiles', name, 'auth', key];
-    const isNothing = profile.auth[key] === 0 || required.length + additional === 0;
-    if (isNothing || !isWritten(path)) continue;
-    const problem = `${formatKey(path)} counts with mode "policy" only, and the mode is "${mode}"`;
-    found.push(diagnose('error', placeOf(path), problem, `write mode = "policy", or remove ${key}`));
-  }
-  return found;
+function nameFindings(profile: string, { name }: ProfileConfiguration): Finding[] {
+  if (name === undefined || name === profile) return [];
+  const problem = `profile ${profile} calls itself ${name}; what stands in brackets counts`;
+  return [finding('warning', ['profiles', profile, 'name'], problem, `write name = "${profile}", or remove it`)];
 }
 
-function ruleProblems(
+function factorFindings(profile: string, { auth }: ProfileConfiguration, isWritten: (path: KeyPath) => boolean): Finding[] {
+  const { mode, required, additional_required: additional } = auth;
+  const path = ['profiles', profile, 'auth'];
+  const requiresNothing = required.length + additional === 0;
+  if (mode === 'policy') {
+    const remedy = 'add required = ["…"] or additional_required = 1';
+    return requiresNothing ? [finding('error', [...path, 'mode'], 'mode "policy" requires no factor at all', remedy)] : [];
+  }
+  // What is inherited from a profile with another mode simply does not count.
+  const written = (['required', 'additional_required'] as const).filter((key) => isWritten([...path, key]));
+  return (requiresNothing ? [] : written).map((key) => {
+    const problem = `${formatKey([...path, key])} counts with mode "policy" only, and the mode is "${mode}"`;
+    return finding('error', [...path, key], problem, `write mode = "policy", or remove ${key}`);
+  });
+}
+
+function ruleFindings(
   profile: string,
-  access: ProfileConfiguration['secrets']['access'],
+  { secrets: { access } }: ProfileConfiguration,
   clients: Configuration['clients'],
-  { placeOf }: Origins,
-): Diagnostic[] {
-  const rules = ['profiles', profile, 'secrets', 'access'];
-  const found: Diagnostic[] = [];
+): Finding[] {
   const known = [...Object.keys(clients), administrators];
-  for (const [client, names] of Object.entries(access)) {
+  return Object.entries(access).flatMap(([client, names]) => {
+    const path = ['profiles', profile, 'secrets', 'access', client];
+    const found: Finding[] = [];
     if (!known.includes(client) && !client.startsWith('daemon-')) {
       const meant = nearest(client, known);
       const remedy = meant === undefined ? `add [clients.${client}]` : `did you mean ${meant}?`;
-      found.push(diagnose('warning', placeOf([...rules, client]), `there is no client ${client}`, remedy));
+      found.push(finding('warning', path, `there is no client ${client}`, remedy));
     }
     for (const [index, name] of names.entries()) {
       if (name === '*' || !name.replace(/\/\*$/, '').includes('*')) continue;
       const problem = `${JSON.stringify(name)} means the secret of exactly this name`;
       const remedy = '"*" alone is all, and "/*" at the end is all below; write one of these';
-      found.push(diagnose('warning', placeOf([...rules, client, index]), problem, remedy));
+      found.push(finding('warning', [...path, index], problem, remedy));
     }
-  }
-  if (Object.keys(access).length === 0) return found;
-  for (const [client, { clearance }] of Object.entries(clients)) {
-    if (client === administrators || Object.hasOwn(access, client) || !clears(clearance, 'profile-scoped')) continue;
-    const problem = `client ${client} has no rule in profile ${profile}, and so may read all of its secrets`;
-    found.push(diagnose('warning', placeOf(rules), problem, `add ${client} = [] or the names that it needs`));
-  }
-  return found;
+    return found;
+  });
+}
+
+/** A client that the rules of a profile do not name is not held to any (FORMATS, "Access rules"): easily overlooked. */
+function missingRuleFindings(
+  profile: string,
+  { secrets: { access } }: ProfileConfiguration,
+  clients: Configuration['clients'],
+): Finding[] {
+  if (Object.keys(access).length === 0) return [];
+  const missing = Object.entries(clients)
+    .filter(([client, { clearance }]) => clears(clearance, 'profile-scoped') && !Object.hasOwn(access, client))
+    .map(([client]) => client)
+    .filter((client) => client !== administrators);
+  const [first] = missing;
+  if (first === undefined) return [];
+  const problem = `${missing.slice(0, 5).join(', ')}${missing.length > 5 ? ' …' : ''} may read all of profile ${profile}, having no rule`;
+  return [
+    finding('warning', ['profiles', profile, 'secrets', 'access'], problem, `add ${first} = [] or the names that it needs`),
+  ];
 }
 
 /** A criterion in one spelling: accounts as their numbers, where they have one. */
 function comparable(criterion: (typeof criteria)[number], value: string | number | undefined): string {
-  const text = String(value);
-  if (criterion === 'uid') return String(accountId('passwd', text) ?? text);
-  if (criterion === 'gid') return String(accountId('group', text) ?? text);
-  return criterion === 'unit' ? withoutSuffix(text) : text.toLowerCase();
+  if (typeof value !== 'string') return String(value);
+  if (criterion === 'uid') return String(accountId('passwd', value) ?? value);
+  if (criterion === 'gid') return String(accountId('group', value) ?? value);
+  return criterion === 'unit' ? withoutSuffix(value) : value.toLowerCase();
 }

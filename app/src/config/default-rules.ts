@@ -20,7 +20,8 @@ export function addDefaultRules(file: string, before: Buffer | undefined, profil
     throw SesameError.of('file-damaged', { path: file, reason: `line ${document.line}: ${document.problem}` });
   }
   const table: Table = document?.table ?? {};
-  if (isTable(valueAt(table, ['profiles', profile, 'secrets', 'access']))) return undefined;
+  const present = valueAt(table, ['profiles', profile, 'secrets', 'access']);
+  if (isTable(present) && Object.keys(present).length > 0) return undefined;
   const rules = tableWith(['profiles', profile, 'secrets', 'access', administrators], ['*']);
   return Buffer.from(notice + stringify(merge(table, rules)));
 }

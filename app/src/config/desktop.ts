@@ -4,20 +4,21 @@ import { type Document, isTable, placeOf, type Value } from './document.ts';
 import { formatKey, type KeyPath } from './keys.ts';
 import { configurationSchema, ignoredSetting } from './schema.ts';
 import { type SchemaNode, schemaAt } from './schema-node.ts';
+import { mostProblems } from './schema-problems.ts';
 
 /** The sections of a file that only the desktop knows, so that nobody waits for them to take effect here. */
 export function desktopSections(document: Document): Diagnostic[] {
-  const found: Diagnostic[] = [];
+  const found: KeyPath[] = [];
   const visit = (value: Value, node: SchemaNode | undefined, path: KeyPath): void => {
-    if (node === ignoredSetting) {
-      const problem = `${formatKey(path)} is a setting of the desktop and has no effect here`;
-      found.push(diagnose('info', placeOf(document, path), problem, 'it may stay'));
-    } else if (node !== undefined && isTable(value)) {
+    if (node === ignoredSetting) found.push(path);
+    else if (node !== undefined && isTable(value))
       for (const [key, inner] of Object.entries(value)) visit(inner, schemaAt(node, [key]), [...path, key]);
-    }
   };
   visit(document.table, configurationSchema, []);
-  return found;
+  return found.slice(0, mostProblems).map((path) => {
+    const problem = `${formatKey(path)} is a setting of the desktop and has no effect here`;
+    return diagnose('info', placeOf(document, path), problem, 'it may stay');
+  });
 }
 
 const profileSettings: Readonly<Record<string, SchemaNode>> =

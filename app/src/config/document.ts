@@ -3,8 +3,8 @@ import { isUtf8 } from 'node:buffer';
 import { parse, TomlDate, TomlError } from 'smol-toml';
 import { assert } from '../core/errors.ts';
 import { type Diagnostic, diagnose, type Place, startOf } from './diagnostics.ts';
-import { formatKey, type KeyPath } from './keys.ts';
-import { findPositions, type Positions } from './positions.ts';
+import type { KeyPath } from './keys.ts';
+import { findPosition } from './positions.ts';
 import { syntaxProblem } from './syntax.ts';
 
 /** The longest configuration file, in bytes. */
@@ -21,8 +21,8 @@ export interface Table {
 /** A configuration file that TOML accepts. Its tables have no prototype. */
 export interface Document {
   readonly file: string;
+  readonly text: string;
   readonly table: Table;
-  readonly positions: Positions;
 }
 
 export function isTable(value: Value | undefined): value is Table {
@@ -30,12 +30,9 @@ export function isTable(value: Value | undefined): value is Table {
 }
 
 /** The place of a key, or of the nearest table around it that is written out. */
-export function placeOf({ file, positions }: Pick<Document, 'file' | 'positions'>, path: KeyPath): Place {
-  for (let length = path.length; length > 0; length -= 1) {
-    const position = positions.get(formatKey(path.slice(0, length)));
-    if (position !== undefined) return { file, ...position };
-  }
-  return startOf(file);
+export function placeOf({ file, text }: Pick<Document, 'file' | 'text'>, path: KeyPath): Place {
+  const position = findPosition(text, path);
+  return position === undefined ? startOf(file) : { file, line: position.line, column: position.column };
 }
 
 /** Parses the bytes of a configuration file; what is wrong with them as text or as TOML is one diagnostic. */
@@ -45,38 +42,44 @@ export function parseDocument(file: string, bytes: Buffer): Document | Diagnosti
   // TextDecoder drops a byte order mark, which would shift the columns of the first line.
   const text = new TextDecoder().decode(bytes);
   try {
-    const parsed: unknown = parse(text, { unsafeKeyBehaviour: 'throw', maxDepth: deepest });
-    const table = withoutDates(parsed, deepest);
-    if (table === undefined || !isTable(table)) {
-      return diagnose('error', startOf(file), `tables are nested deeper than ${deepest}`, 'remove the innermost tables');
-    }
-    return { file, table, positions: findPositions(text) };
+    const table: unknown = parse(text, { unsafeKeyBehaviour: 'throw', maxDepth: deepest });
+    const stray = findStray(table, []);
+    if (stray !== undefined) return diagnose('error', placeOf({ file, text }, stray.path), stray.problem, stray.remedy);
+    assert(isPlainTable(table), 'a document is a table, and its values are plain unless one was found that is not');
+    return { file, text, table };
   } catch (thrown) {
     if (!(thrown instanceof TomlError)) throw thrown;
     return syntaxProblem(file, text, thrown);
   }
 }
 
-/**
- * The parsed document with every date as its text: no setting is a date, and a Date object would pass for an empty table.
- * @returns undefined when it is nested too deep
- */
-function withoutDates(value: unknown, depth: number): Value | undefined {
-  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return value;
-  if (value instanceof TomlDate) return value.toISOString();
-  assert(typeof value === 'object' && value !== null, 'a TOML value is text, number, boolean, date, array or table');
-  if (depth === 0) return undefined;
+interface Stray {
+  readonly path: KeyPath;
+  readonly problem: string;
+  readonly remedy: string;
+}
+
+/** The first value that no setting can have: a date, which would pass for an empty table, or one that nests too deep. */
+function findStray(value: unknown, path: KeyPath): Stray | undefined {
+  if (value instanceof TomlDate) return { path, problem: 'no setting is a date', remedy: 'put it between double quotes' };
+  if (typeof value !== 'object' || value === null) return undefined;
+  if (path.length >= deepest) return { path, problem: `this is nested deeper than ${deepest}`, remedy: 'nest it less deep' };
   if (Array.isArray(value)) {
-    const elements = value.map((element: unknown) => withoutDates(element, depth - 1));
-    return elements.every((element) => element !== undefined) ? elements : undefined;
+    for (const [index, element] of value.entries()) {
+      const stray = findStray(element, [...path, index]);
+      if (stray !== undefined) return stray;
+    }
+    return undefined;
   }
-  const table: Record<string, Value> = Object.create(null);
   for (const [key, inner] of Object.entries(value)) {
-    const converted = withoutDates(inner, depth - 1);
-    if (converted === undefined) return undefined;
-    table[key] = converted;
+    const stray = findStray(inner, [...path, key]);
+    if (stray !== undefined) return stray;
   }
-  return table;
+  return undefined;
+}
+
+function isPlainTable(value: unknown): value is Table {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function encodingProblem(file: string, bytes: Buffer): Diagnostic | undefined {

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 import { randomUUID } from 'node:crypto';
 import { stringify } from 'smol-toml';
-import { SesameError } from '../core/errors.ts';
+import { assert, SesameError } from '../core/errors.ts';
 import { uuidV5 } from '../core/uuid.ts';
+import type { Diagnostic } from './diagnostics.ts';
 import { parseDocument } from './document.ts';
 import type { InstallationFile } from './schema.ts';
+import { schemaProblems } from './schema-problems.ts';
 import { validators } from './validators.generated.js';
 
 /** The root of every installation's namespace. */
@@ -13,24 +15,30 @@ export const rootNamespace = '4c45a64f-abcd-5977-bc73-99d4c93d668b';
 /** installation.toml: who this installation is. Keys that this version does not know are kept. */
 export type Installation = InstallationFile;
 
-/** A new identity without an organisation. */
-export function createInstallation(): Installation {
+/**
+ * A new identity.
+ * @param domain of the organisation that the installation belongs to; its namespace then lies below that of the organisation
+ */
+export function createInstallation(domain?: string): Installation {
   const id = randomUUID();
-  return { id, namespace: uuidV5(rootNamespace, `install:${id}`) };
+  if (domain === undefined) return { id, namespace: uuidV5(rootNamespace, `install:${id}`) };
+  const namespace = uuidV5(rootNamespace, `org:${domain}`);
+  return { id, namespace: uuidV5(namespace, `install:${id}`), org: { domain, namespace } };
 }
 
 /** @throws SesameError installation-invalid */
 export function parseInstallation(path: string, bytes: Buffer): Installation {
   const document = parseDocument(path, bytes);
-  if ('severity' in document)
-    throw SesameError.of('installation-invalid', { path, reason: `line ${document.line}: ${document.problem}` });
+  if ('severity' in document) throw invalid(document);
+  const [problem] = schemaProblems(document, 'installation');
+  if (problem !== undefined) throw invalid(problem);
   const table: unknown = document.table;
-  if (isInstallation(table)) return table;
-  const [error] = validators['installation']?.errors ?? [];
-  throw SesameError.of('installation-invalid', {
-    path,
-    reason: `${error?.instancePath ?? ''} ${error?.message ?? 'it is incomplete'}`.trim(),
-  });
+  assert(isInstallation(table), 'a file without problems is an installation');
+  return table;
+}
+
+function invalid({ file, line, problem }: Diagnostic): SesameError {
+  return SesameError.of('installation-invalid', { path: file, reason: `line ${line}: ${problem}` });
 }
 
 export function serialiseInstallation(installation: Installation): Buffer {

@@ -2,18 +2,18 @@
 import { assert } from '../core/errors.ts';
 import { validators as completing } from './complete.generated.js';
 import type { Configuration } from './configuration.ts';
-import { contradictions } from './contradictions.ts';
+import { contradictions, type Finding } from './contradictions.ts';
 import { desktopSections } from './desktop.ts';
-import { configurationError, type Diagnostic, firstError, type Place, startOf } from './diagnostics.ts';
+import { configurationError, type Diagnostic, diagnose, firstError, type Place, startOf } from './diagnostics.ts';
 import { type Document, isTable, placeOf as placeIn, type Table } from './document.ts';
-import { formatKey, type KeyPath } from './keys.ts';
+import type { KeyPath } from './keys.ts';
 import { policyPath, readDocument, readLayers } from './layers.ts';
-import { applyLocks, type Lock, overruled, readLocks, requireValidator } from './locks.ts';
-import { merge } from './merge.ts';
+import { applyLocks, type Lock, overruled, readLocks } from './locks.ts';
+import { merge, valueAt } from './merge.ts';
 import type { Paths } from './paths.ts';
 import { inheritProfiles } from './profile-inheritance.ts';
-import { type CompleteSettings, configurationSchema } from './schema.ts';
-import { schemaProblems } from './schema-problems.ts';
+import type { CompleteSettings } from './schema.ts';
+import { mostProblems, schemaProblems } from './schema-problems.ts';
 
 /** What the files say. Without a configuration, `diagnostics` has an error that says why. */
 export interface Reading {
@@ -51,7 +51,7 @@ export function readConfiguration(paths: Paths): Reading {
   const sources = documents.map(({ file }) => file);
 
   for (const layer of layers) {
-    diagnostics.push(...schemaProblems(layer, requireValidator('configuration'), configurationSchema), ...desktopSections(layer));
+    diagnostics.push(...schemaProblems(layer, 'configuration'), ...desktopSections(layer));
   }
   const { locks, diagnostics: lockProblems } = policy === undefined ? { locks: [], diagnostics: [] } : readLocks(policy);
   diagnostics.push(...lockProblems);
@@ -69,8 +69,18 @@ export function readConfiguration(paths: Paths): Reading {
     diagnostics.push(...inherited.diagnostics);
   }
   const configuration = complete(settings);
-  diagnostics.push(...contradictions(configuration, { placeOf, isWritten: (path) => originOf(path) !== undefined }));
+  for (const { severity, path, problem, remedy } of gravest(
+    contradictions(configuration, (path) => originOf(path) !== undefined),
+  )) {
+    diagnostics.push(diagnose(severity, placeOf(path), problem, remedy));
+  }
   return firstError(diagnostics) === undefined ? { configuration, diagnostics, sources, originOf } : refused;
+}
+
+/** The errors before the rest, and not more than anybody reads: each must be looked for in the files. */
+function gravest(findings: readonly Finding[]): readonly Finding[] {
+  const [errors, others] = [true, false].map((wanted) => findings.filter(({ severity }) => (severity === 'error') === wanted));
+  return [...(errors ?? []), ...(others ?? [])].slice(0, mostProblems);
 }
 
 interface Places {
@@ -83,10 +93,8 @@ interface Places {
 function placesOf(documents: readonly Document[], locks: readonly Lock[]): Places {
   const originOf = (path: KeyPath): Place | undefined => {
     const lock = locks.findLast((each) => isWithin(path, each.path));
-    if (lock !== undefined) return lock.place;
-    const name = formatKey(path);
-    const document = documents.find(({ positions }) => positions.has(name));
-    return document && placeIn(document, path);
+    const document = documents.find(({ table }) => valueAt(table, path) !== undefined);
+    return lock?.place ?? (document && placeIn(document, path));
   };
   const placeOf = (path: KeyPath): Place => {
     for (let length = path.length; length > 0; length -= 1) {

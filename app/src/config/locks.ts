@@ -6,9 +6,7 @@ import { type Diagnostic, diagnose, type Place } from './diagnostics.ts';
 import { type Document, isTable, placeOf, type Table, type Value } from './document.ts';
 import { formatKey, splitDottedKey } from './keys.ts';
 import { replaceAt, tableWith, valueAt } from './merge.ts';
-import { configurationSchema, policySchema } from './schema.ts';
 import { schemaProblems } from './schema-problems.ts';
-import { validators } from './validators.generated.js';
 
 /** A setting that policy.toml holds against every other file. */
 export interface Lock {
@@ -21,7 +19,7 @@ export interface Lock {
 
 /** The locks of a policy file. A lock that would lock nothing is an error: somebody relies on it. */
 export function readLocks(policy: Document): { readonly locks: readonly Lock[]; readonly diagnostics: Diagnostic[] } {
-  const diagnostics = schemaProblems(policy, requireValidator('policy'), policySchema);
+  const diagnostics = schemaProblems(policy, 'policy');
   if (diagnostics.length > 0) return { locks: [], diagnostics };
   const locks: Lock[] = [];
   for (const [index, entry] of elementsOf(policy.table['policy']).entries()) {
@@ -48,13 +46,9 @@ function readLock(policy: Document, key: string, value: Value, place: Place): Om
       'it may stay',
     );
   }
-  const demanded = {
-    file: policy.file,
-    table: tableWith(path, value),
-    positions: new Map([[formatKey(path.slice(0, 1)), place]]),
-  };
-  const [problem] = schemaProblems(demanded, requireValidator('configuration'), configurationSchema);
-  return problem ?? { path, value, place };
+  const [problem] = schemaProblems({ ...policy, table: tableWith(path, value) }, 'configuration');
+  if (problem !== undefined) return diagnose('error', place, problem.problem, problem.remedy);
+  return { path, value, place };
 }
 
 /** The settings with every locked one as it must be. A locked table is replaced as a whole: nothing can be added to it. */
@@ -79,13 +73,6 @@ export function overruled(layers: readonly Document[], locks: readonly Lock[]): 
       ];
     }),
   );
-}
-
-/** @throws AssertionError when the generated file lacks it */
-export function requireValidator(name: string): NonNullable<(typeof validators)[string]> {
-  const validator = validators[name];
-  assert(validator !== undefined, `a validator for ${name}`);
-  return validator;
 }
 
 function elementsOf(value: Value | undefined): readonly Value[] {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { isTable, type Table, type Value } from './document.ts';
+import type { KeyPath } from './keys.ts';
 
 /** Two layers as one: tables are joined, anything else of the upper layer replaces what the lower one has. */
 export function merge(lower: Table, upper: Table): Table {
@@ -23,11 +24,18 @@ export function tableWith(path: readonly string[], value: Value): Table {
   return replaceAt(emptyTable, path, value);
 }
 
-/** The value at a path of keys, or undefined. */
-export function valueAt(table: Table, path: readonly string[]): Value | undefined {
-  let value: Value | undefined = table;
-  for (const key of path) value = isTable(value) ? value[key] : undefined;
+/** The value at a path, or undefined. */
+export function valueAt(root: Value, path: KeyPath): Value | undefined {
+  let value: Value | undefined = root;
+  for (const part of path) value = memberOf(value, part);
   return value;
+}
+
+/** A member of a table or an element of an array. */
+export function memberOf(value: Value | undefined, part: string | number): Value | undefined {
+  if (typeof part === 'string') return isTable(value) ? value[part] : undefined;
+  const elements: readonly Value[] = Array.isArray(value) ? value : [];
+  return elements[part];
 }
 
 const emptyTable: Table = Object.freeze(Object.create(null));

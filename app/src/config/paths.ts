@@ -14,6 +14,8 @@ export interface Paths {
   readonly mode: 'system' | 'user';
   /** Configuration that holds below the user's own; absent when there is none but `configuration`. */
   readonly systemConfiguration: string | undefined;
+  /** Where the bus of the system is, for a user who has none; absent where PDS_RUNTIME_DIR says which bus is meant. */
+  readonly systemRuntime?: string | undefined;
 }
 
 const systemConfiguration = '/etc/pds';
@@ -31,28 +33,33 @@ export function resolvePaths(environment: NodeJS.ProcessEnv, uid: number): Paths
   const configurationHome = absolute(environment['XDG_CONFIG_HOME']) ?? (home && join(home, '.config'));
   const own =
     uid !== 0 && runtimeHome !== undefined && configurationHome !== undefined ? join(configurationHome, 'pds') : undefined;
-  const override = overrideOf(environment, 'PDS_CONFIG_DIR');
-  const configuration = override ?? own ?? systemConfiguration;
+  const configuration = overrideOf(environment, 'PDS_CONFIG_DIR');
+  const runtime = overrideOf(environment, 'PDS_RUNTIME_DIR');
   return {
-    configuration,
+    configuration: configuration ?? own ?? systemConfiguration,
     state: overrideOf(environment, 'PDS_STATE_DIR') ?? own ?? systemState,
-    runtime: overrideOf(environment, 'PDS_RUNTIME_DIR') ?? (own && runtimeHome ? join(runtimeHome, 'pds') : systemRuntime),
+    runtime: runtime ?? (own && runtimeHome ? join(runtimeHome, 'pds') : systemRuntime),
     mode: own === undefined ? 'system' : 'user',
-    systemConfiguration: override === undefined && own !== undefined ? systemConfiguration : undefined,
+    systemConfiguration: configuration === undefined && own !== undefined ? systemConfiguration : undefined,
+    systemRuntime: runtime === undefined && own !== undefined ? systemRuntime : undefined,
   };
 }
 
 /** Where a command looks for the bus: the user's own, or the system's when the user has none. */
-export function resolveBusDirectory({ runtime, mode }: Paths): string {
-  if (mode === 'user' && !existsSync(join(runtime, 'bus.sock')) && existsSync(join(systemRuntime, 'bus.sock')))
-    return systemRuntime;
-  return runtime;
+export function resolveBusDirectory({ runtime, systemRuntime: fallback }: Paths): string {
+  if (fallback === undefined || hasBus(runtime)) return runtime;
+  return hasBus(fallback) ? fallback : runtime;
+}
+
+function hasBus(directory: string): boolean {
+  return existsSync(join(directory, 'bus.sock'));
 }
 
 function overrideOf(environment: NodeJS.ProcessEnv, name: string): string | undefined {
   const value = environment[name];
   if (value === undefined || value === '') return undefined;
-  if (!isAbsolute(value)) throw SesameError.of('usage', { problem: `${name} is not an absolute path`, command: 'sesame' });
+  if (!isAbsolute(value))
+    throw SesameError.of('usage', { problem: `${name} is the relative path ${value}; give an absolute one`, command: 'sesame' });
   return value;
 }
 

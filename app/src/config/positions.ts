@@ -7,36 +7,64 @@ export interface Position {
   readonly column: number;
 }
 
-/** For each key path of a document, in the form of `formatKey`, where its key stands; for an element of an array, the element. */
-export type Positions = ReadonlyMap<string, Position>;
+/** Where a path of keys stands, as far as it does. */
+export interface FoundPosition extends Position {
+  /** How many parts of the path were found; the position is that of the last of them. */
+  readonly depth: number;
+}
 
 /**
- * Finds where each key of a TOML document stands. The parser tells this for syntax errors only.
+ * Finds where a key of a TOML document stands, or failing that the innermost table around it; for an element of an array, the
+ * element. The parser tells positions for syntax errors only.
  *
  * It relies on the parser having accepted the text: it finds its way and does not judge. Where a key appears several times (a
- * table and its sub-tables), the first place counts.
+ * table and its sub-tables), the first place counts. Nothing is kept between calls: a table of all positions is larger than a
+ * daemon's heap allows, and only what is wrong is ever asked for.
  */
-export function findPositions(text: string): Positions {
-  return new Scanner(text).scan();
+export function findPosition(text: string, path: KeyPath): FoundPosition | undefined {
+  let depth = 0;
+  let offset = 0;
+  visitKeys(text, (visited, start) => {
+    if (visited.length <= depth || visited.length > path.length) return false;
+    if (visited.some((part, index) => part !== path[index])) return false;
+    depth = visited.length;
+    offset = start;
+    return depth === path.length;
+  });
+  return depth === 0 ? undefined : { ...positionOf(text, offset), depth };
+}
+
+/** Is told of every key and element from top to bottom; ends the visit by answering true. */
+export type KeyVisitor = (path: KeyPath, offset: number) => boolean;
+
+/** Goes through all keys of a TOML document, those of inline tables and the elements of arrays included. */
+export function visitKeys(text: string, visitor: KeyVisitor): void {
+  new Scanner(text, visitor).scan();
+}
+
+export function positionOf(text: string, offset: number): Position {
+  let line = 1;
+  let lineStart = 0;
+  for (let end = text.indexOf('\n'); end !== -1 && end < offset; end = text.indexOf('\n', lineStart)) {
+    line += 1;
+    lineStart = end + 1;
+  }
+  return { line, column: offset - lineStart + 1 };
 }
 
 class Scanner {
   readonly #text: string;
-  readonly #positions = new Map<string, Position>();
+  readonly #visitor: KeyVisitor;
   /** How many elements each array of tables has so far. */
   readonly #elements = new Map<string, number>();
   #offset = 0;
-  #line = 1;
-  #lineStart = 0;
-  /** Index of the next line end, so that a long line is searched once and not once a key. */
-  #lineEnd: number;
 
-  constructor(text: string) {
+  constructor(text: string, visitor: KeyVisitor) {
     this.#text = text;
-    this.#lineEnd = text.indexOf('\n');
+    this.#visitor = visitor;
   }
 
-  scan(): Positions {
+  scan(): void {
     let table: KeyPath = [];
     this.#skipVoid();
     while (this.#offset < this.#text.length) {
@@ -44,21 +72,20 @@ class Scanner {
       else this.#readPair(table);
       this.#skipVoid();
     }
-    return this.#positions;
   }
 
   #readHeader(): KeyPath {
     const array = this.#text[this.#offset + 1] === '[';
     this.#offset += array ? 2 : 1;
     const parts = this.#readKey();
-    const path = this.#record([], parts, array);
+    const path = this.#visit([], parts, array);
     this.#skipBlank();
     this.#offset += array ? 2 : 1;
     return path;
   }
 
   #readPair(table: KeyPath): void {
-    const path = this.#record(table, this.#readKey(), false);
+    const path = this.#visit(table, this.#readKey(), false);
     this.#skipBlank();
     this.#offset += 1; // the equals sign
     this.#skipBlank();
@@ -72,18 +99,20 @@ class Scanner {
     return key?.parts ?? [];
   }
 
-  /** Notes each part of a dotted key. A part that names an array of tables means its last element. */
-  #record(table: KeyPath, parts: readonly KeyPart[], array: boolean): KeyPath {
+  /** Visits each part of a dotted key. A part that names an array of tables means its last element. */
+  #visit(table: KeyPath, parts: readonly KeyPart[], array: boolean): KeyPath {
     let path = table;
-    for (const [index, part] of parts.entries()) {
-      path = [...path, part.name];
-      this.#note(path, part.offset);
-      const name = formatKey(path);
-      const elements = this.#elements.get(name);
-      if (array && index === parts.length - 1) {
-        this.#elements.set(name, (elements ?? 0) + 1);
+    for (const [index, { name, offset }] of parts.entries()) {
+      path = [...path, name];
+      this.#tell(path, offset);
+      const isNewElement = array && index === parts.length - 1;
+      if (!isNewElement && this.#elements.size === 0) continue;
+      const key = formatKey(path);
+      const elements = this.#elements.get(key);
+      if (isNewElement) {
+        this.#elements.set(key, (elements ?? 0) + 1);
         path = [...path, elements ?? 0];
-        this.#note(path, part.offset);
+        this.#tell(path, offset);
       } else if (elements !== undefined) {
         path = [...path, elements - 1];
       }
@@ -116,8 +145,10 @@ class Scanner {
       this.#skipVoid();
       if (this.#atEndOf(']')) return;
       const element = [...path, index];
-      this.#note(element, this.#offset);
+      const start = this.#offset;
+      this.#tell(element, start);
       this.#readValue(element);
+      if (this.#offset === start) this.#offset = this.#text.length; // no value, as in a refused text
       this.#skipVoid();
       if (this.#text[this.#offset] === ',') this.#offset += 1;
     }
@@ -155,18 +186,7 @@ class Scanner {
     this.#offset = pattern.test(this.#text) ? pattern.lastIndex : this.#text.length;
   }
 
-  #note(path: KeyPath, offset: number): void {
-    const name = formatKey(path);
-    if (!this.#positions.has(name)) this.#positions.set(name, this.#positionOf(offset));
-  }
-
-  /** Offsets come in rising order. */
-  #positionOf(offset: number): Position {
-    while (this.#lineEnd !== -1 && this.#lineEnd < offset) {
-      this.#line += 1;
-      this.#lineStart = this.#lineEnd + 1;
-      this.#lineEnd = this.#text.indexOf('\n', this.#lineStart);
-    }
-    return { line: this.#line, column: offset - this.#lineStart + 1 };
+  #tell(path: KeyPath, offset: number): void {
+    if (this.#offset < this.#text.length && this.#visitor(path, offset)) this.#offset = this.#text.length;
   }
 }

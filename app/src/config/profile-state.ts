@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { renameSync } from 'node:fs';
-import { describe } from '../core/errors.ts';
+import { describe, SesameError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import { readBounded } from '../linux/files.ts';
 import type { ProfileStateFile } from './schema.ts';
@@ -17,9 +17,9 @@ const longestFile = 65_536;
  * @throws SesameError file-unreadable
  */
 export function readProfileState(path: string, logger: Logger): ProfileState {
-  const bytes = readBounded(path, longestFile);
-  if (bytes === undefined) return { active: [] };
-  const state = parse(bytes.toString('utf8'));
+  const text = readText(path);
+  if (text === undefined) return { active: [] };
+  const state = parse(text);
   if (isProfileState(state)) return state;
   logger.error('the list of active profiles is damaged; no profile is active now, and the file is kept', {
     path,
@@ -35,6 +35,16 @@ export function readProfileState(path: string, logger: Logger): ProfileState {
 
 export function serialiseProfileState(state: ProfileState): Buffer {
   return Buffer.from(`${JSON.stringify(state, null, 2)}\n`);
+}
+
+/** What is not a file of sensible length has no text, and is damaged like one whose text is wrong. */
+function readText(path: string): string | undefined {
+  try {
+    return readBounded(path, longestFile)?.toString('utf8');
+  } catch (thrown) {
+    if (thrown instanceof SesameError && thrown.code === 'file-damaged') return '';
+    throw thrown;
+  }
 }
 
 function parse(text: string): unknown {

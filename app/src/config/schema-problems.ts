@@ -1,18 +1,31 @@
 // SPDX-License-Identifier: MIT
+import { assert } from '../core/errors.ts';
 import { type Diagnostic, diagnose } from './diagnostics.ts';
-import { type Document, isTable, placeOf, type Value } from './document.ts';
+import { type Document, placeOf, type Value } from './document.ts';
 import { formatKey, type KeyPath } from './keys.ts';
-import { patternRemedies } from './schema.ts';
+import { memberOf, valueAt } from './merge.ts';
+import { configurationSchema, installationSchema, patternRemedies, policySchema } from './schema.ts';
 import { type SchemaNode, schemaAt, tablesWith } from './schema-node.ts';
 import { nearest } from './suggestion.ts';
-import type { ValidationError, Validator } from './validators.generated.d.ts';
+import { type ValidationError, validators } from './validators.generated.js';
 import { kindOf, maximumRemedy, nameOfKind, rangeOf, shown, typeRemedy, valueRemedy } from './wording.ts';
 
-/** Everything in a document that its schema does not allow, each with its place and what to write instead, from top to bottom. */
-export function schemaProblems(document: Document, validator: Validator, schema: SchemaNode): Diagnostic[] {
+const schemas = { configuration: configurationSchema, policy: policySchema, installation: installationSchema } as const;
+
+/** Who has so many mistakes in one file has the wrong file. */
+export const mostProblems = 50;
+
+/** What in a document its schema does not allow, each with its place and what to write instead, from top to bottom; at most 50. */
+export function schemaProblems(document: Document, kind: keyof typeof schemas): Diagnostic[] {
+  const validator = validators[kind];
+  assert(validator !== undefined, `a validator for ${kind}`);
   if (validator(document.table)) return [];
-  return (validator.errors ?? [])
-    .map((error) => problemOf(document, schema, error))
+  const errors = validator.errors ?? [];
+  // The validator would hold on to them until its next use.
+  validator.errors = null;
+  return errors
+    .slice(0, mostProblems)
+    .map((error) => problemOf(document, schemas[kind], error))
     .sort((one, other) => one.line - other.line || one.column - other.column);
 }
 
@@ -35,7 +48,7 @@ function explain(error: ValidationError, path: KeyPath, node: SchemaNode, value:
     case 'type':
       return [`${key} must be ${kindOf(node)} and is ${nameOfKind(value)}`, typeRemedy(node, name, value)];
     case 'enum':
-      return [`${key} has the value ${shown(value)}, which it does not know`, valueRemedy(node, value)];
+      return [`${key} has the unknown value ${shown(value)}`, valueRemedy(node, value)];
     case 'minimum':
       return [`${key} is ${shown(value)} and must be at least ${node.minimum}`, `write ${rangeOf(node)}`];
     case 'maximum':
@@ -51,7 +64,8 @@ function explain(error: ValidationError, path: KeyPath, node: SchemaNode, value:
     case 'maxLength':
       return [`${key} is longer than ${String(error.params['limit'])} characters`, 'shorten it'];
     case 'maxItems':
-      return [`${key} has more than ${String(error.params['limit'])} elements`, 'shorten it'];
+    case 'maxProperties':
+      return [`${key} has more than ${String(error.params['limit'])} entries`, 'shorten it'];
     default:
       return [`${key} ${error.message ?? 'is not allowed'}`, 'change or remove it'];
   }
@@ -68,21 +82,13 @@ function explainStray(schema: SchemaNode, table: KeyPath, key: string): Explanat
   const problem = `${section} has no setting ${formatKey([key])}`;
   const meant = nearest(key, Object.keys(properties));
   if (meant !== undefined) return [problem, `did you mean ${meant}?`];
+  if (schema === configurationSchema && key === 'policy') return [problem, 'locks stand in policy.toml'];
+  if (schema === policySchema && Object.hasOwn(configurationSchema.properties, key)) {
+    return [problem, 'settings stand in config.toml; policy.toml has [[policy]] entries only'];
+  }
   const homes = tablesWith(schema, key).map((path) => (path.length === 0 ? 'the top level' : `[${formatKey(path)}]`));
   if (homes.length > 0) return [problem, `it belongs to ${homes.join(' or ')}`];
   return [problem, `known there are ${Object.keys(properties).join(', ')}`];
-}
-
-function valueAt(root: Value, path: KeyPath): Value | undefined {
-  let value: Value | undefined = root;
-  for (const part of path) value = memberOf(value, part);
-  return value;
-}
-
-function memberOf(value: Value | undefined, part: string | number): Value | undefined {
-  if (typeof part === 'string') return isTable(value) ? value[part] : undefined;
-  const elements: readonly Value[] = Array.isArray(value) ? value : [];
-  return elements[part];
 }
 
 /** A JSON pointer (RFC 6901) as a path; numbers are indices only where an array is. */

@@ -206,6 +206,7 @@ const profileSecrets = {
     access: {
       type: 'object',
       description: 'Per client, the names of the secrets that it may use; "*" is all, a trailing "/*" all below, [] none.',
+      maxProperties: 256,
       patternProperties: {
         [clientPattern]: { type: 'array', maxItems: 1024, items: { type: 'string', minLength: 1, maxLength: 256 } },
       },
@@ -293,6 +294,7 @@ export const configurationSchema = {
       type: 'object',
       description: 'Settings of each profile.',
       patternProperties: { [profilePattern]: profile },
+      maxProperties: 256,
       additionalProperties: false,
       default: {},
     },
@@ -300,6 +302,7 @@ export const configurationSchema = {
       type: 'object',
       description: 'Who may talk to the daemons. All criteria that a client states must hold.',
       patternProperties: { [clientPattern]: client },
+      maxProperties: 256,
       additionalProperties: false,
       default: {},
     },

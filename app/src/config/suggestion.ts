@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: MIT
 
+/** The shortest text that may stand for one that begins with it, or the other way round. */
+const shortestBeginning = 3;
+
 /**
  * The candidate that was probably meant, or undefined when none is near. One mistake is allowed for every three letters; upper
- * case, and "-" for "_", are no mistakes at all.
+ * case, and "-" for "_", are no mistakes at all. Failing that, one that is cut short or drawn out: "warning" for "warn".
  */
 export function nearest(written: string, candidates: Iterable<string>): string | undefined {
   const wanted = folded(written);
+  const all = [...candidates];
   let best: string | undefined;
   let fewest = Math.max(1, Math.floor(wanted.length / 3)) + 1;
-  for (const candidate of candidates) {
+  for (const candidate of all) {
     // The difference in length is the least that the distance can be: long foreign names cost nothing.
     if (Math.abs(candidate.length - wanted.length) >= fewest) continue;
     const distance = editDistance(wanted, folded(candidate));
@@ -17,7 +21,11 @@ export function nearest(written: string, candidates: Iterable<string>): string |
       best = candidate;
     }
   }
-  return best;
+  return best ?? all.find((candidate) => isBeginning(wanted, folded(candidate)) || isBeginning(folded(candidate), wanted));
+}
+
+function isBeginning(start: string, text: string): boolean {
+  return start.length >= shortestBeginning && text.startsWith(start);
 }
 
 /**
