@@ -29,7 +29,8 @@ export function examinePermissions({ state, runtime }: Paths): Check[] {
     ]),
     examine('permissions/runtime', [
       { path: runtime, forbidden: writableByMany },
-      { path: keys, forbidden: groupOrOthers },
+      // Where the daemons have users of their own, their group may list it: daemon-profile reads daemon-secrets' public key there.
+      { path: keys, forbidden: othersOrGroupWrite },
       { path: join(runtime, 'bus.key'), forbidden: groupOrOthers },
       ...filesIn(keys)
         .filter((path) => path.endsWith('.key'))
