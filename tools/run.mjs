@@ -2,7 +2,7 @@
 // The project's commands: `npm run build|check|fix|test|test:long|bench`. Each brings what it needs first.
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { installPackages, installTestPackages, pinnedNode, root, run, say } from './setup.mjs';
+import { devicePackages, installDebianPackages, installPackages, pinnedNode, root, run, say, testPackages } from './setup.mjs';
 
 const bin = (name) => join(root, 'node_modules/.bin', name);
 const node22 = (...args) => run(pinnedNode(22), args);
@@ -32,29 +32,36 @@ function testFiles(directory) {
 
 const isProduct = (file) => file.startsWith('app/test/product/');
 const units = () => [...testFiles('app/test').filter((file) => !isProduct(file)), ...testFiles('kernel-fragments/test')];
+const device = () => testFiles('qemu-tests/test');
 const product = () => testFiles('app/test').filter(isProduct);
 
-function tests(major, files, environment = {}) {
+function tests(major, files, environment = {}, more = []) {
   say(`${files.length} test files on Node ${major}`);
-  const options = ['--test', '--test-reporter=spec', '--test-timeout=600000'];
+  const options = ['--test', '--test-reporter=spec', '--test-timeout=600000', ...more];
   run(pinnedNode(major), [...options, ...files], { env: { ...process.env, ...environment } });
 }
 
 const commands = {
+  start() {
+    installDebianPackages(devicePackages, 'the device');
+    node22('qemu-tests/start.ts');
+  },
   build,
   check,
   fix,
   test() {
-    installTestPackages();
+    installDebianPackages([...testPackages, ...devicePackages], 'the tests');
     build();
     check();
     tests(22, [...units(), ...product()]);
     tests(24, units());
+    tests(22, device(), {}, ['--test-concurrency=1']);
   },
   'test-long'() {
-    installTestPackages();
+    installDebianPackages([...testPackages, ...devicePackages], 'the tests');
     build();
     tests(22, [...units(), ...product()], { CAMPAIGN: 'long' });
+    tests(22, device(), { CAMPAIGN: 'long' }, ['--test-concurrency=1']);
   },
   bench() {
     build();

@@ -9,8 +9,24 @@ import { fileURLToPath } from 'node:url';
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
-/** Debian packages that the tests need: independent oracles and what builds them. */
-const testPackages = ['argon2', 'b3sum', 'gcc', 'libc6-dev', 'libssl-dev', 'mandoc', 'python3'];
+/** Debian packages of the tests: independent oracles and what builds them. */
+export const testPackages = ['argon2', 'b3sum', 'gcc', 'libc6-dev', 'libssl-dev', 'mandoc', 'python3'];
+
+/** Debian packages that build the device and emulate it. */
+export const devicePackages = [
+  ...[
+    'bc',
+    'binutils-aarch64-linux-gnu',
+    'bison',
+    'e2fsprogs',
+    'flex',
+    'gcc',
+    'gcc-aarch64-linux-gnu',
+    'libc6-dev',
+    'libssl-dev',
+  ],
+  ...['linux-source-6.12', 'make', 'mmdebstrap', 'qemu-efi-aarch64', 'qemu-system-arm', 'squashfs-tools', 'swtpm', 'xz-utils'],
+];
 
 export function say(text) {
   process.stderr.write(`\u2022 ${text}\n`);
@@ -92,20 +108,20 @@ export function installTargetPackages(architecture) {
   return directory;
 }
 
-/** Installs the Debian packages of the tests unless they are there. */
-export function installTestPackages() {
-  const { stdout } = spawnSync('dpkg-query', ['--status', ...testPackages], {
+/** Installs Debian packages unless they are there. @param purpose what needs them, for the messages */
+export function installDebianPackages(packages, purpose) {
+  const { stdout } = spawnSync('dpkg-query', ['--status', ...packages], {
     encoding: 'utf8',
     env: { ...process.env, LC_ALL: 'C' },
   });
   const installed = new Set([...(stdout ?? '').matchAll(/^Package: (.+)\nStatus: .* installed$/gm)].map((match) => match[1]));
-  const missing = testPackages.filter((name) => !installed.has(name));
+  const missing = packages.filter((name) => !installed.has(name));
   if (missing.length === 0) return;
   const prefix = process.getuid?.() === 0 ? [] : ['sudo', '-n'];
   if (prefix.length > 0 && spawnSync('sudo', ['-n', 'true']).status !== 0) {
-    fail(`the tests need Debian packages; install them with: sudo apt-get install ${missing.join(' ')}`);
+    fail(`${purpose} need Debian packages; install them with: sudo apt-get install ${missing.join(' ')}`);
   }
-  say(`installing Debian packages for the tests: ${missing.join(' ')}`);
+  say(`installing Debian packages for ${purpose}: ${missing.join(' ')}`);
   const apt = (...args) => {
     const [command, ...rest] = [...prefix, 'apt-get', ...args];
     run(command, rest, { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }, stdio: ['ignore', 'ignore', 'inherit'] });

@@ -2,16 +2,6 @@
 import { artefact, contentKey, type Say } from './artefact.ts';
 import { runProgram } from './program.ts';
 
-/** Debian packages that the build and the emulator need on this machine. */
-export const hostPackages = [
-  'binutils-aarch64-linux-gnu',
-  'e2fsprogs',
-  'mmdebstrap',
-  'qemu-system-arm',
-  'squashfs-tools',
-  'swtpm',
-] as const;
-
 const suite = 'bookworm';
 
 /** What is on the device beside our own programs: init and services, a shell, what Node is linked with, a file system checker. */

@@ -6,19 +6,6 @@ import { join } from 'node:path';
 import { artefact, contentKey, type Say } from './artefact.ts';
 import { runProgram } from './program.ts';
 
-/** Debian packages that the kernel is built with. */
-export const kernelPackages = [
-  'bc',
-  'bison',
-  'flex',
-  'gcc-aarch64-linux-gnu',
-  'libc6-dev',
-  'libssl-dev',
-  'linux-source-6.12',
-  'make',
-  'xz-utils',
-] as const;
-
 const sourceVersion = '6.12';
 const sourceArchive = `/usr/src/linux-source-${sourceVersion}.tar.xz`;
 const fragmentDirectory = join(import.meta.dirname, '../../kernel-fragments');

@@ -33,6 +33,8 @@ export class Machine {
   readonly poweredOnAt: number;
   readonly memoryBytes: number;
   readonly consolePath: string;
+  /** The serial console, both ways, as a Unix socket; the log is written in any case. */
+  readonly terminalPath: string;
   readonly #qemu: ChildProcess;
   readonly #qmp: Qmp;
   readonly #tpm: SoftwareTpm;
@@ -43,6 +45,7 @@ export class Machine {
     poweredOnAt: number;
     memoryBytes: number;
     consolePath: string;
+    terminalPath: string;
     qemu: ChildProcess;
     qmp: Qmp;
     tpm: SoftwareTpm;
@@ -51,6 +54,7 @@ export class Machine {
     this.poweredOnAt = parts.poweredOnAt;
     this.memoryBytes = parts.memoryBytes;
     this.consolePath = parts.consolePath;
+    this.terminalPath = parts.terminalPath;
     this.#qemu = parts.qemu;
     this.#qmp = parts.qmp;
     this.#tpm = parts.tpm;
@@ -62,7 +66,11 @@ export class Machine {
     const { directory } = options;
     const memoryMb = options.memoryMb ?? defaultMemoryMb;
     const consolePath = join(directory, 'console.log');
-    const sockets = { agent: join(directory, 'agent.sock'), qmp: join(directory, 'qmp.sock') };
+    const sockets = {
+      agent: join(directory, 'agent.sock'),
+      qmp: join(directory, 'qmp.sock'),
+      terminal: join(directory, 'console.sock'),
+    };
     for (const path of [...Object.values(sockets), join(directory, 'tpm.sock')]) rmSync(path, { force: true });
     const tpm = await SoftwareTpm.start(directory);
     const poweredOnAt = performance.now();
@@ -71,7 +79,16 @@ export class Machine {
     // The host's end is there before the guest looks, so that nothing the agent says is lost.
     const agent = await Agent.connect(sockets.agent);
     const qmp = await Qmp.connect(sockets.qmp);
-    return new Machine({ agent, poweredOnAt, memoryBytes: memoryMb * 1024 * 1024, consolePath, qemu, qmp, tpm });
+    return new Machine({
+      agent,
+      poweredOnAt,
+      terminalPath: sockets.terminal,
+      memoryBytes: memoryMb * 1024 * 1024,
+      consolePath,
+      qemu,
+      qmp,
+      tpm,
+    });
   }
 
   get running(): boolean {
@@ -124,6 +141,8 @@ interface Places {
   readonly agent: string;
   readonly qmp: string;
   readonly tpm: string;
+  /** Socket of whoever sits at the serial console. */
+  readonly terminal: string;
   readonly console: string;
   readonly memoryMb: number;
 }
@@ -138,7 +157,8 @@ function qemuWords(image: DeviceImage, options: BootOptions, places: Places): st
     ...(options.clock === undefined ? [] : ['-rtc', `base=${options.clock}`]),
     ...disk('root', image.root, true),
     ...(options.data === 'none' ? [] : disk('data', options.data, options.dataReadOnly ?? false)),
-    ...['-chardev', `file,id=console,path=${places.console},append=on`, '-serial', 'chardev:console'],
+    ...['-chardev', `socket,id=console,path=${places.terminal},server=on,wait=off,logfile=${places.console},logappend=on`],
+    ...['-serial', 'chardev:console'],
     ...['-device', 'virtio-serial-pci', '-chardev', `socket,id=agent,path=${places.agent},server=on,wait=off`],
     ...['-device', 'virtserialport,chardev=agent,name=agent'],
     ...['-device', 'virtio-rng-pci'],

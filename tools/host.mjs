@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// `npm start`: from a fresh checkout to a first secret stored and read, in a private directory, with nothing installed on the
+// `npm run host`: from a fresh checkout to a first secret stored and read, in a private directory, with nothing installed on the
 // machine. On a terminal the daemons then stay until Ctrl-C; elsewhere they stop and the directory is removed.
 import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
