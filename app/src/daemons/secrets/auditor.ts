@@ -20,8 +20,8 @@ export interface AuditBus {
   request(kind: 'audit-append', body: RequestBody<'audit-append'>): Promise<unknown>;
 }
 
-/** Entries in one message; far below the limit of a frame even with the longest names. */
-const batchSize = 48;
+/** Entries in one message: few, because daemon-profile answers nothing else while it writes them. Far below the limit of a frame. */
+const batchSize = 8;
 
 /** Reads wait this long for company, in ms; with the group commit of daemon-profile they are on disk within a second. */
 const gatherMs = 200;
