@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { type Diagnostic, diagnose } from './diagnostics.ts';
-import { type Document, isTable, placeOf, type Value } from './document.ts';
+import { type Document, isTable, placeOf, type Table, type Value } from './document.ts';
 import { formatKey, type KeyPath } from './keys.ts';
 import { configurationSchema, ignoredSetting } from './schema.ts';
 import { type SchemaNode, schemaAt } from './schema-node.ts';
@@ -23,6 +23,16 @@ export function desktopSections(document: Document): Diagnostic[] {
 
 const profileSettings: Readonly<Record<string, SchemaNode>> =
   schemaAt(configurationSchema, ['profiles', 'NAME'])?.properties ?? {};
+
+/** The settings without those of the desktop, which would be held in memory for nothing. */
+export function withoutDesktop(table: Table, schema: SchemaNode = configurationSchema): Table {
+  const kept: Record<string, Value> = Object.create(null);
+  for (const [key, value] of Object.entries(table)) {
+    const node = schemaAt(schema, [key]);
+    if (node !== undefined && node !== ignoredSetting) kept[key] = isTable(value) ? withoutDesktop(value, node) : value;
+  }
+  return kept;
+}
 
 /** Whether a lock is on a desktop setting. The desktop also names those of a profile without the profile: `clipboard.max_history`. */
 export function isDesktopKey(path: readonly string[]): boolean {

@@ -4,11 +4,17 @@ import { parse, TomlDate, TomlError } from 'smol-toml';
 import { assert } from '../core/errors.ts';
 import { type Diagnostic, diagnose, type Place, startOf } from './diagnostics.ts';
 import type { KeyPath } from './keys.ts';
-import { findPosition } from './positions.ts';
+import { findPosition, visitKeys } from './positions.ts';
 import { syntaxProblem } from './syntax.ts';
 
-/** The longest configuration file, in bytes. */
-export const longestFile = 1_048_576;
+/**
+ * The longest that all configuration files may be together, in bytes. Parsed, a file takes up to a hundred times its length, and a
+ * daemon's heap has 12 MB: the worst that fits here still leaves it running.
+ */
+export const longestConfiguration = 65_536;
+
+/** The most keys and elements of a file, counting each part of a dotted key: what the parser's memory depends on. */
+const mostKeys = 8192;
 
 /** How deep tables and arrays may nest. The schema needs 6; the rest is room for desktop settings. */
 const deepest = 32;
@@ -41,6 +47,14 @@ export function parseDocument(file: string, bytes: Buffer): Document | Diagnosti
   if (encoding !== undefined) return encoding;
   // TextDecoder drops a byte order mark, which would shift the columns of the first line.
   const text = new TextDecoder().decode(bytes);
+  if (hasTooManyKeys(text)) {
+    return diagnose(
+      'error',
+      startOf(file),
+      `it has more than ${mostKeys} keys and elements`,
+      'shorten it: the daemons could not hold it',
+    );
+  }
   try {
     const table: unknown = parse(text, { unsafeKeyBehaviour: 'throw', maxDepth: deepest });
     const stray = findStray(table, []);
@@ -51,6 +65,15 @@ export function parseDocument(file: string, bytes: Buffer): Document | Diagnosti
     if (!(thrown instanceof TomlError)) throw thrown;
     return syntaxProblem(file, text, thrown);
   }
+}
+
+function hasTooManyKeys(text: string): boolean {
+  let keys = 0;
+  visitKeys(text, () => {
+    keys += 1;
+    return keys > mostKeys;
+  });
+  return keys > mostKeys;
 }
 
 interface Stray {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, SesameError, systemErrorCode } from '../core/errors.ts';
 import { readBounded } from '../linux/files.ts';
 import { type Diagnostic, diagnose, type Severity, startOf } from './diagnostics.ts';
-import { type Document, longestFile, parseDocument } from './document.ts';
+import { type Document, longestConfiguration, parseDocument } from './document.ts';
 import type { Paths } from './paths.ts';
 
 /** What `init` and the device itself wrote: below everything a person writes. */
@@ -13,55 +13,75 @@ export const policyFile = 'policy.toml';
 export const settingsFile = 'config.toml';
 export const fragmentDirectory = 'config.d';
 
-/** The file that locks settings: the system's, also for a user. */
-export function policyPath({ configuration, systemConfiguration }: Paths): string {
-  return join(systemConfiguration ?? configuration, policyFile);
+/** All files as far as they exist. */
+export interface Layers {
+  /** The files that hold settings, lowest layer first. */
+  readonly layers: readonly Document[];
+  /** The file that locks settings: the system's, also for a user. */
+  readonly policy: Document | undefined;
+  readonly diagnostics: readonly Diagnostic[];
 }
 
-/** The files that hold settings, those that exist, lowest layer first. What is wrong with them is added to the diagnostics. */
-export function readLayers({ configuration, systemConfiguration, state }: Paths, diagnostics: Diagnostic[]): Document[] {
-  // The system may keep its settings from its users: then theirs hold without.
-  const system = systemConfiguration === undefined ? [] : readDirectory(systemConfiguration, 'warning', diagnostics);
-  const documents = [readDocument(join(state, rulesFile), 'error', diagnostics), ...system];
-  return [...documents, ...readDirectory(configuration, 'error', diagnostics)].filter((document) => document !== undefined);
+export function readLayers({ configuration, systemConfiguration, state }: Paths): Layers {
+  const reader = new LayerReader();
+  const policy = reader.read(join(systemConfiguration ?? configuration, policyFile), 'error');
+  const layers = [
+    reader.read(join(state, rulesFile), 'error'),
+    // The system may keep its settings from its users: then theirs hold without.
+    ...(systemConfiguration === undefined ? [] : reader.readDirectory(systemConfiguration, 'warning')),
+    ...reader.readDirectory(configuration, 'error'),
+  ];
+  return { layers: layers.filter((layer) => layer !== undefined), policy, diagnostics: reader.diagnostics };
 }
 
-/**
- * Reads a file that may be absent. What is wrong with it becomes a diagnostic.
- * @param unreadable how serious it is that the file is there and cannot be read
- */
-export function readDocument(file: string, unreadable: Severity, diagnostics: Diagnostic[]): Document | undefined {
-  let bytes: Buffer | undefined;
-  try {
-    bytes = readBounded(file, longestFile);
-  } catch (thrown) {
-    if (!(thrown instanceof SesameError)) throw thrown;
-    diagnostics.push(unusable(file, unreadable, thrown));
+/** Reads files that may be absent, and collects what is wrong with them. */
+class LayerReader {
+  readonly diagnostics: Diagnostic[] = [];
+  #length = 0;
+
+  /** @param unreadable how serious it is that a file is there and cannot be read */
+  readDirectory(directory: string, unreadable: Severity): (Document | undefined)[] {
+    const fragments = this.#fragments(join(directory, fragmentDirectory), unreadable);
+    return [join(directory, settingsFile), ...fragments].map((file) => this.read(file, unreadable));
+  }
+
+  read(file: string, unreadable: Severity): Document | undefined {
+    const bytes = this.#bytesOf(file, unreadable);
+    if (bytes === undefined) return undefined;
+    this.#length += bytes.length;
+    if (this.#length > longestConfiguration) {
+      const problem = `with this file the configuration is longer than ${longestConfiguration} bytes`;
+      this.diagnostics.push(diagnose('error', startOf(file), problem, 'shorten it: the daemons could not hold it'));
+      return undefined;
+    }
+    const document = parseDocument(file, bytes);
+    if (!('severity' in document)) return document;
+    this.diagnostics.push(document);
     return undefined;
   }
-  if (bytes === undefined) return undefined;
-  const document = parseDocument(file, bytes);
-  if (!('severity' in document)) return document;
-  diagnostics.push(document);
-  return undefined;
-}
 
-function readDirectory(directory: string, unreadable: Severity, diagnostics: Diagnostic[]): (Document | undefined)[] {
-  const files = [join(directory, settingsFile), ...fragments(join(directory, fragmentDirectory), unreadable, diagnostics)];
-  return files.map((file) => readDocument(file, unreadable, diagnostics));
-}
+  #bytesOf(file: string, unreadable: Severity): Buffer | undefined {
+    try {
+      return readBounded(file, longestConfiguration);
+    } catch (thrown) {
+      if (!(thrown instanceof SesameError)) throw thrown;
+      this.diagnostics.push(unusable(file, unreadable, thrown));
+      return undefined;
+    }
+  }
 
-function fragments(directory: string, unreadable: Severity, diagnostics: Diagnostic[]): string[] {
-  try {
-    return readdirSync(directory)
-      .filter((name) => name.endsWith('.toml') && !name.startsWith('.'))
-      .sort()
-      .map((name) => join(directory, name));
-  } catch (thrown) {
-    if (systemErrorCode(thrown) === 'ENOENT') return [];
-    const remedy = 'make it a directory that the daemons can read, or remove it';
-    diagnostics.push(diagnose(unreadable, startOf(directory), `it cannot be read: ${describe(thrown)}`, remedy));
-    return [];
+  #fragments(directory: string, unreadable: Severity): string[] {
+    try {
+      return readdirSync(directory)
+        .filter((name) => name.endsWith('.toml') && !name.startsWith('.'))
+        .sort()
+        .map((name) => join(directory, name));
+    } catch (thrown) {
+      if (systemErrorCode(thrown) === 'ENOENT') return [];
+      const remedy = 'make it a directory that the daemons can read, or remove it';
+      this.diagnostics.push(diagnose(unreadable, startOf(directory), `it cannot be read: ${describe(thrown)}`, remedy));
+      return [];
+    }
   }
 }
 
@@ -71,5 +91,10 @@ function unusable(file: string, unreadable: Severity, error: SesameError): Diagn
     return diagnose(unreadable, startOf(file), problem, 'let the daemons read it, or remove it');
   }
   const problem = `it cannot be used: ${error.parameters['reason']}`;
-  return diagnose('error', startOf(file), problem, `put a text file of at most ${longestFile} bytes there, or remove it`);
+  return diagnose(
+    'error',
+    startOf(file),
+    problem,
+    `put a text file of at most ${longestConfiguration} bytes there, or remove it`,
+  );
 }

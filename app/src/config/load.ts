@@ -3,11 +3,11 @@ import { assert } from '../core/errors.ts';
 import { validators as completing } from './complete.generated.js';
 import type { Configuration } from './configuration.ts';
 import { contradictions, type Finding } from './contradictions.ts';
-import { desktopSections } from './desktop.ts';
+import { desktopSections, withoutDesktop } from './desktop.ts';
 import { configurationError, type Diagnostic, diagnose, firstError, type Place, startOf } from './diagnostics.ts';
 import { type Document, isTable, placeOf as placeIn, type Table } from './document.ts';
 import type { KeyPath } from './keys.ts';
-import { policyPath, readDocument, readLayers } from './layers.ts';
+import { readLayers } from './layers.ts';
 import { applyLocks, type Lock, overruled, readLocks } from './locks.ts';
 import { merge, valueAt } from './merge.ts';
 import type { Paths } from './paths.ts';
@@ -44,11 +44,9 @@ export function loadConfiguration(paths: Paths): LoadedConfiguration {
 
 /** The same for who wants every diagnostic: `config check` and reload. */
 export function readConfiguration(paths: Paths): Reading {
-  const diagnostics: Diagnostic[] = [];
-  const layers = readLayers(paths, diagnostics);
-  const policy = readDocument(policyPath(paths), 'error', diagnostics);
-  const documents = policy === undefined ? layers : [...layers, policy];
-  const sources = documents.map(({ file }) => file);
+  const { layers, policy, diagnostics: readProblems } = readLayers(paths);
+  const diagnostics: Diagnostic[] = [...readProblems];
+  const sources = (policy === undefined ? layers : [...layers, policy]).map(({ file }) => file);
 
   for (const layer of layers) {
     diagnostics.push(...schemaProblems(layer, 'configuration'), ...desktopSections(layer));
@@ -60,7 +58,7 @@ export function readConfiguration(paths: Paths): Reading {
 
   diagnostics.push(...overruled(layers, locks));
   const { placeOf, originOf } = placesOf(layers.toReversed(), locks);
-  let settings = applyLocks(layers.map(({ table }) => table).reduce<Table>(merge, {}), locks);
+  let settings = applyLocks(layers.map(({ table }) => withoutDesktop(table)).reduce<Table>(merge, {}), locks);
   const { profiles = {} } = settings;
   if (isTable(profiles)) {
     const inherited = inheritProfiles(profiles, (profile) => placeOf(['profiles', profile, 'extends']));
