@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: MIT
 import { SesameError } from '../core/errors.ts';
 import { longestValue } from '../core/names.ts';
+import { sealOverhead } from '../crypto/aead.ts';
 import { overwriteDeadStack } from '../memory/dead-stack.ts';
 import type { SecretBytes } from '../memory/secret-bytes.ts';
 import { type Connection, type DatabaseLocation, databaseError, isDatabaseError, openDatabase } from './database.ts';
 import { EntryTable } from './entry-table.ts';
-
-/** Nonce and tag of AES-256-GCM around a value. */
-const sealOverhead = 12 + 16;
 
 interface OpenDatabase {
   readonly connection: Connection;
