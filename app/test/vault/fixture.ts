@@ -22,12 +22,13 @@ export class Fixture {
   readonly directory = mkdtempSync(join(tmpdir(), 'open-sesame-vault-'));
   readonly clock = new ManualClock(1_700_000_000_000);
   readonly logger = new RecordingLogger();
+  readonly #masterKey = masterKey();
   readonly #vaults: Vault[] = [];
 
   options(changes: Partial<VaultOptions> = {}): VaultOptions {
     const { directory, clock, logger } = this;
     return {
-      ...{ memory, directory, clock, logger, profile: 'device', masterKey: masterKey(), hkdf: 'blake3', idleCloseMs: 60_000 },
+      ...{ memory, directory, clock, logger, profile: 'device', masterKey: this.#masterKey, hkdf: 'blake3', idleCloseMs: 60_000 },
       ...changes,
     };
   }
@@ -46,6 +47,7 @@ export class Fixture {
 
   remove(): void {
     for (const vault of this.#vaults) vault.close();
+    this.#masterKey.release();
     rmSync(this.directory, { recursive: true, force: true });
   }
 
