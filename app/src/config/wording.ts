@@ -44,7 +44,7 @@ export function typeRemedy(node: SchemaNode, name: string, value: Value | undefi
   if (accepts(node, 'boolean')) return `write ${name} = true or ${name} = false, without quotes`;
   if (accepts(node, 'array')) return `write a list: ${name} = ["…"]`;
   if (accepts(node, 'object')) return `write a section with [${name}] above its settings`;
-  if (accepts(node, 'string') && node.enum === undefined) return `write it between double quotes: ${name} = "…"`;
+  if (node.type === 'string' && node.enum === undefined) return `write it between double quotes: ${name} = "…"`;
   return `write ${kindOf(node)}`;
 }
 

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { decideAccess } from '../../src/config/access.ts';
+import { addDefaultRules } from '../../src/config/default-rules.ts';
+import { SesameError } from '../../src/core/errors.ts';
+import { Workplace } from './support.ts';
+
+const workplace = new Workplace();
+
+function add(before: string | undefined, profile: string): string | undefined {
+  return addDefaultRules('rules.toml', before === undefined ? undefined : Buffer.from(before), profile)?.toString();
+}
+
+describe('the rules of a new profile', () => {
+  it('let administrators do everything, and a client without a name nothing', () => {
+    const configuration = workplace.load({ 'state/rules.toml': add(undefined, 'device') ?? '' });
+    assert.equal(decideAccess(configuration, 'device', { name: 'administrators' }, 'x'), 'allow');
+    assert.equal(decideAccess(configuration, 'device', { name: undefined }, 'x'), 'deny');
+  });
+
+  it('keep those of the profiles before it', () => {
+    const { profiles } = workplace.load({ 'state/rules.toml': add(add(undefined, 'one'), 'two') ?? '' });
+    assert.deepEqual(Object.keys(profiles), ['one', 'two']);
+  });
+
+  it('are not written where the profile has some', () => {
+    assert.equal(add('[profiles.p.secrets.access]\na = []', 'p'), undefined);
+  });
+
+  it('are written where the profile has an empty table, which would let everybody in', () => {
+    const { profiles } = workplace.load({ 'state/rules.toml': add('[profiles.p.secrets.access]', 'p') ?? '' });
+    assert.deepEqual({ ...profiles['p']?.secrets.access }, { administrators: ['*'] });
+  });
+
+  it('are not written over a file that cannot be read', () => {
+    assert.throws(
+      () => add('[profiles', 'p'),
+      (thrown) => thrown instanceof SesameError && thrown.code === 'file-damaged' && /rules\.toml.*line 1/.test(thrown.message),
+    );
+  });
+});
