@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The project's commands: `npm run build|check|fix|test|test:long|bench`. Each brings what it needs first.
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { devicePackages, installDebianPackages, installPackages, pinnedNode, root, run, say, testPackages } from './setup.mjs';
 
@@ -24,20 +24,23 @@ function fix() {
 }
 
 function testFiles(directory) {
+  if (!existsSync(join(root, directory))) return [];
   return readdirSync(join(root, directory), { recursive: true })
     .filter((name) => name.endsWith('.test.ts'))
     .map((name) => join(directory, name))
     .sort();
 }
 
-const isProduct = (file) => file.startsWith('app/test/product/');
+/** Tests that start the programs as built; the others are unit tests. */
+const isProduct = (file) => file.startsWith('app/test/product/') || file.startsWith('app/test/cli/scripts/');
 const units = () => [...testFiles('app/test').filter((file) => !isProduct(file)), ...testFiles('kernel-fragments/test')];
 const device = () => testFiles('qemu-tests/test');
 const product = () => testFiles('app/test').filter(isProduct);
 
-function tests(major, files, environment = {}, more = []) {
+function tests(major, files, environment = {}, concurrency = 2) {
+  if (files.length === 0) return;
   say(`${files.length} test files on Node ${major}`);
-  const options = ['--test', '--test-reporter=spec', '--test-timeout=600000', ...more];
+  const options = ['--test', '--test-reporter=spec', '--test-timeout=600000', `--test-concurrency=${concurrency}`];
   run(pinnedNode(major), [...options, ...files], { env: { ...process.env, ...environment } });
 }
 
@@ -55,13 +58,13 @@ const commands = {
     check();
     tests(22, [...units(), ...product()]);
     tests(24, units());
-    tests(22, device(), {}, ['--test-concurrency=1']);
+    tests(22, device(), {}, 1);
   },
   'test-long'() {
     installDebianPackages([...testPackages, ...devicePackages], 'the tests');
     build();
     tests(22, [...units(), ...product()], { CAMPAIGN: 'long' });
-    tests(22, device(), { CAMPAIGN: 'long' }, ['--test-concurrency=1']);
+    tests(22, device(), { CAMPAIGN: 'long' }, 1);
   },
   bench() {
     build();
