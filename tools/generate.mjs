@@ -46,7 +46,8 @@ for (const [kind, definition] of Object.entries(requests)) {
 }
 for (const [kind, definition] of Object.entries(events)) messages[`${kind}:event`] = definition.body;
 
-const { configurationSchema, installationSchema, policySchema, profileStateSchema } = await import('../app/src/config/schema.ts');
+const { configurationSchema, policySchema } = await import('../app/src/config/schema.ts');
+const { installationSchema, profileStateSchema } = await import('../app/src/config/state-schema.ts');
 const files = {
   configuration: configurationSchema,
   policy: policySchema,

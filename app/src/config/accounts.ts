@@ -4,7 +4,7 @@ import { readBounded } from '../linux/files.ts';
 
 export type AccountKind = 'passwd' | 'group';
 
-const longestFile = 1_048_576;
+const longestFile = 262_144;
 
 /**
  * The number of a user or group by its name in /etc/passwd or /etc/group (passwd(5), group(5)), or undefined: then it matches

@@ -5,8 +5,8 @@ import { assert, SesameError } from '../core/errors.ts';
 import { uuidV5 } from '../core/uuid.ts';
 import type { Diagnostic } from './diagnostics.ts';
 import { parseDocument } from './document.ts';
-import type { InstallationFile } from './schema.ts';
 import { schemaProblems } from './schema-problems.ts';
+import type { InstallationFile } from './state-schema.ts';
 import { validators } from './validators.generated.js';
 
 /** The root of every installation's namespace. */

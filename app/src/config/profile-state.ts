@@ -3,7 +3,7 @@ import { renameSync } from 'node:fs';
 import { describe, SesameError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import { readBounded } from '../linux/files.ts';
-import type { ProfileStateFile } from './schema.ts';
+import type { ProfileStateFile } from './state-schema.ts';
 import { validators } from './validators.generated.js';
 
 /** Which profiles this device wants, and the default where a person chose one. */

@@ -3,7 +3,7 @@ import type { FromSchema } from 'json-schema-to-ts';
 import { securityLevels } from '../core/clearance.ts';
 import { logLevels } from '../core/log.ts';
 
-const profilePattern = '^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$';
+export const profilePattern = '^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$';
 const clientPattern = '^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}$';
 const accountPattern = '^[a-z_][a-z0-9_.-]{0,31}\\$?$';
 const absolutePathPattern = '^/[^\\u0000]{1,106}$';
@@ -338,44 +338,7 @@ export const policySchema = {
   additionalProperties: false,
 } as const;
 
-const uuid = { type: 'string', pattern: '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$' } as const;
-
-/** installation.toml. Keys that this version does not know are allowed, and kept on rewrite. */
-export const installationSchema = {
-  type: 'object',
-  properties: {
-    id: uuid,
-    namespace: uuid,
-    org: {
-      type: 'object',
-      properties: { domain: { type: 'string', minLength: 1, maxLength: 253 }, namespace: uuid },
-      required: ['domain', 'namespace'],
-    },
-    machine_binding: {
-      type: 'object',
-      properties: {
-        binding_hash: { type: 'string', pattern: '^[0-9a-fA-F]{64}$' },
-        binding_type: { type: 'string', minLength: 1, maxLength: 64 },
-      },
-      required: ['binding_hash', 'binding_type'],
-    },
-  },
-  required: ['id', 'namespace'],
-} as const;
-
-/** profiles.json: which profiles are active, and the default where a person chose one. */
-export const profileStateSchema = {
-  type: 'object',
-  properties: {
-    active: { type: 'array', maxItems: 256, uniqueItems: true, items: { type: 'string', pattern: profilePattern } },
-    default: { type: 'string', pattern: profilePattern },
-  },
-  required: ['active'],
-} as const;
-
 /** A configuration file or the sum of several: whatever is set, without defaults. */
 export type Settings = FromSchema<typeof configurationSchema, { keepDefaultedPropertiesOptional: true }>;
 export type CompleteSettings = FromSchema<typeof configurationSchema>;
 export type PolicyFile = FromSchema<typeof policySchema>;
-export type InstallationFile = FromSchema<typeof installationSchema>;
-export type ProfileStateFile = FromSchema<typeof profileStateSchema>;
