@@ -32,11 +32,14 @@ sysctl syslogd tail tar tee test time timeout top touch tr true truncate tty umo
     /\s+/,
   );
 
-const emptyDirectories = 'dev proc sys run tmp root mnt var/lib var/log etc/runlevels etc/conf.d usr/lib usr/sbin'.split(' ');
+const emptyDirectories =
+  'dev proc sys run tmp root mnt var/lib var/log etc/runlevels etc/conf.d etc/insserv.conf.d etc/insserv/overrides usr/lib usr/sbin'.split(
+    ' ',
+  );
 
 /** What no daemon, service or test reads. */
 const unwanted = [
-  'etc/apt etc/cron.d etc/default etc/skel etc/update-motd.d etc/insserv etc/insserv.conf.d etc/init.d/agetty etc/init.d/rc',
+  'etc/apt etc/cron.d etc/default etc/skel etc/update-motd.d etc/init.d/agetty etc/init.d/rc',
   'etc/init.d/rcS etc/init.d/savecache etc/runlevels usr/share/doc usr/share/man usr/share/locale usr/share/info usr/share/lintian',
   'usr/share/bash-completion usr/share/zsh usr/share/bug usr/share/perl5 usr/share/gcc usr/share/pam usr/share/debconf',
   'usr/lib/aarch64-linux-gnu/gconv usr/lib/aarch64-linux-gnu/e2fsprogs usr/lib/aarch64-linux-gnu/perl-base usr/bin/perl usr/lib/apt',
