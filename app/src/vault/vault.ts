@@ -165,7 +165,7 @@ export class Vault {
     if (!this.#session.use((entries) => entries.remove(encodeName(name)))) throw this.#notFound(name);
   }
 
-  /** Names in the order of their bytes, a page at a time. What is no UTF-8 is no name and is left out; `check` reports it. */
+  /** Names in the order of their bytes, a page at a time. What is no UTF-8 is no name and is left out; a check reports it. */
   list(request: ListRequest): ListPage {
     const { from, before } = rangeOf(request.prefix, request.after);
     return this.#session.use((table) => {
@@ -186,23 +186,50 @@ export class Vault {
   }
 
   /**
-   * Reads every page and decrypts every entry, in constant memory and without letting anything else run: about 100,000 entries
-   * a second.
+   * What checkVault does, in one go: nothing else runs meanwhile, some 25 µs an entry, and what was decrypted is given back to the
+   * system only afterwards, some 200 bytes an entry. For big vaults take checkVault.
    * @throws SesameError vault-damaged when a page or the structure is damaged, and no longer just entries
    */
   check(): VaultReport {
-    return this.#session.use((table, connection) => {
-      checkPages(connection, databasePath(this.#options.directory, this.profile));
-      const damaged: string[] = [];
-      let entries = 0;
-      for (const row of table.rows(beforeFirstRow)) {
-        entries += 1;
+    this.checkPages();
+    const damaged: string[] = [];
+    let entries = 0;
+    for (let after = beforeFirstRow; ; ) {
+      const batch = this.checkBatch(after);
+      if (batch === undefined) return { entries, damaged };
+      entries += batch.entries;
+      damaged.push(...batch.damaged);
+      after = batch.last;
+    }
+  }
+
+  /**
+   * The first step of checkVault: reads every page in use and compares index and table.
+   * @throws SesameError vault-damaged
+   */
+  checkPages(): void {
+    this.#session.use((_, connection) => checkPages(connection, databasePath(this.#options.directory, this.profile)));
+  }
+
+  /**
+   * A further step of checkVault: decrypts the entries of a few rows after `after`.
+   * @returns undefined when there is nothing left
+   */
+  checkBatch(after: bigint): (VaultReport & { readonly last: bigint }) | undefined {
+    const damaged: string[] = [];
+    let entries = 0;
+    let last = after;
+    this.#session.use((table) => {
+      for (const row of table.rows(after)) {
         const value = this.#decrypt(row.value);
         value?.release();
         if (value === undefined || decodeName(row.name) === undefined) damaged.push(nameForPeople(row));
+        last = row.rowid;
+        entries += 1;
+        if (entries === batchEntries) break;
       }
-      return { entries, damaged };
     });
+    return entries === 0 ? undefined : { entries, damaged, last };
   }
 
   /**
