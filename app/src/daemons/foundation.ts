@@ -9,7 +9,7 @@ import { asSesameError, describe } from '../core/errors.ts';
 import { Exit } from '../core/exit.ts';
 import type { Logger } from '../core/log.ts';
 import type { NoiseSuite } from '../crypto/suite.ts';
-import { createLogger } from '../linux/logger.ts';
+import { createLogger, isJournal } from '../linux/logger.ts';
 import { type Hardening, hardenProcess } from '../linux/process.ts';
 import { openReadiness, type Readiness } from '../linux/readiness.ts';
 import type { SecretMemory } from '../memory/secret-bytes.ts';
@@ -75,14 +75,14 @@ async function serve(name: DaemonName, start: (foundation: Foundation) => Promis
   const loaded = loadConfiguration(paths);
   let { configuration } = loaded;
   let problems = report(logger, loaded.diagnostics);
-  logger.configure(configuration.global.logging.level, configuration.global.logging.json);
+  configureLogger(logger, configuration);
 
   let service: Service | undefined;
   const watcher = watchConfiguration(paths, {
     changed(next) {
       configuration = next.configuration;
       problems = report(logger, next.diagnostics);
-      logger.configure(configuration.global.logging.level, configuration.global.logging.json);
+      configureLogger(logger, configuration);
       service?.reconfigure(configuration);
       logger.info('the new configuration is in force');
     },
@@ -91,6 +91,7 @@ async function serve(name: DaemonName, start: (foundation: Foundation) => Promis
       logger.error('the new configuration was refused; the one before stays in force', { problems: problems.length });
     },
     logger,
+    loaded,
   });
 
   const memory = openSecretMemory({ logger });
@@ -114,6 +115,10 @@ async function serve(name: DaemonName, start: (foundation: Foundation) => Promis
   logger.info('ready', { pid: process.pid });
   process.on('SIGHUP', () => watcher.reload());
   stopOnSignal({ service, watcher, readiness, logger });
+}
+
+function configureLogger(logger: StartLogger, { global: { logging } }: Configuration): void {
+  logger.configure(logging.level, logging.json, logging.journald && isJournal(process.env));
 }
 
 interface Running {

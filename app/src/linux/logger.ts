@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { writeSync } from 'node:fs';
+import { fstatSync, writeSync } from 'node:fs';
 import { type LogFields, type Logger, type LogLevel, logLevels } from '../core/log.ts';
 import { printable } from '../core/text.ts';
 
@@ -10,13 +10,15 @@ export interface LoggerOptions {
   readonly json: boolean;
   /** Of the program. */
   readonly name: string;
+  /** Puts the priority in front of each line, as the journal of systemd reads it (sd-daemon(3)). */
+  readonly journal?: boolean;
   /** Takes a line with its newline; standard error when absent. */
   readonly write?: (line: string) => void;
 }
 
 export interface ConfigurableLogger extends Logger {
   /** Changes level and form from the next line on. */
-  configure(level: LogLevel, json: boolean): void;
+  configure(level: LogLevel, json: boolean, journal?: boolean): void;
 }
 
 interface Entry {
@@ -26,15 +28,26 @@ interface Entry {
   readonly message: string;
 }
 
+/** Of syslog(3): what the journal sorts by. */
+const priorities = { error: 3, warn: 4, info: 6, debug: 7, trace: 7 } as const satisfies Record<LogLevel, number>;
+
+/**
+ * Whether standard error is a stream to the journal: systemd names its device and inode in JOURNAL_STREAM (systemd.exec(5)).
+ */
+export function isJournal(environment: NodeJS.ProcessEnv): boolean {
+  const { dev, ino } = fstatSync(2);
+  return environment['JOURNAL_STREAM'] === `${dev}:${ino}`;
+}
+
 /** A logger that writes lines. Control characters are escaped, so that no name from outside can forge a line or drive a terminal. */
 export function createLogger(options: LoggerOptions): ConfigurableLogger {
-  let { level: threshold, json } = options;
+  let { level: threshold, json, journal = false } = options;
   const write = options.write ?? standardError();
 
   const log = (level: LogLevel, message: string, fields: LogFields = {}) => {
     if (logLevels.indexOf(level) > logLevels.indexOf(threshold)) return;
     const entry: Entry = { time: new Date().toISOString(), level, name: options.name, message };
-    write(`${json ? asJson(entry, fields) : asText(entry, fields)}\n`);
+    write(`${journal ? `<${priorities[level]}>` : ''}${json ? asJson(entry, fields) : asText(entry, fields)}\n`);
   };
 
   return {
@@ -42,9 +55,10 @@ export function createLogger(options: LoggerOptions): ConfigurableLogger {
     warn: (message, fields) => log('warn', message, fields),
     info: (message, fields) => log('info', message, fields),
     debug: (message, fields) => log('debug', message, fields),
-    configure: (level, inJson) => {
+    configure: (level, inJson, forJournal = false) => {
       threshold = level;
       json = inJson;
+      journal = forJournal;
     },
   };
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { fstatSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { LogLevel } from '../../src/core/log.ts';
-import { createLogger } from '../../src/linux/logger.ts';
+import { createLogger, isJournal } from '../../src/linux/logger.ts';
 import { runModule } from '../support/child.ts';
 import { temporaryDirectory } from '../support/directory.ts';
 
@@ -82,7 +82,7 @@ describe('the text of a log line', () => {
 
 describe('a logger on standard error', () => {
   const source = `
-    import { createLogger } from '${import.meta.resolve('../../src/linux/logger.ts')}';
+    import { createLogger, isJournal } from '${import.meta.resolve('../../src/linux/logger.ts')}';
     createLogger({ level: 'info', json: false, name: 'x' }).info('said');
     console.log('alive');`;
 
@@ -99,7 +99,7 @@ describe('a logger on standard error', () => {
     const path = join(temporaryDirectory(), 'log');
     runModule(
       `import { closeSync, openSync } from 'node:fs';
-       import { createLogger } from '${import.meta.resolve('../../src/linux/logger.ts')}';
+       import { createLogger, isJournal } from '${import.meta.resolve('../../src/linux/logger.ts')}';
        const logger = createLogger({ level: 'info', json: false, name: 'x' });
        closeSync(2);
        openSync('/dev/full', 'w');
@@ -110,5 +110,27 @@ describe('a logger on standard error', () => {
        logger.info('kept');`,
     );
     assert.match(readFileSync(path, 'utf8'), /^2 log lines were lost.*\n.* kept\n$/);
+  });
+});
+
+describe('a line for the journal', () => {
+  it('begins with its priority', () => {
+    const { lines, logger } = recorded(false);
+    logger.configure('debug', false, true);
+    logger.error('a');
+    logger.warn('b');
+    logger.info('c');
+    logger.debug('d');
+    assert.deepEqual(
+      lines.map((line) => line.slice(0, 3)),
+      ['<3>', '<4>', '<6>', '<7>'],
+    );
+  });
+
+  it('is written only when standard error is that stream', () => {
+    const { dev, ino } = fstatSync(2);
+    assert.equal(isJournal({ JOURNAL_STREAM: `${dev}:${ino}` }), true);
+    assert.equal(isJournal({ JOURNAL_STREAM: '9:9' }), false);
+    assert.equal(isJournal({}), false);
   });
 });

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
+import type { BusClient } from '../../src/bus/client.ts';
 import { SesameError } from '../../src/core/errors.ts';
 import { rounds, seededRandom } from '../support/campaign.ts';
 import { connectClient, readSecret } from '../support/client.ts';
@@ -29,8 +30,9 @@ describe(`kill -9 of either daemon at a random moment, ${kills} times during wri
 
   /** Writes until the connection breaks. */
   async function write(): Promise<void> {
-    const client = await connectClient(device);
+    let client: BusClient | undefined;
     try {
+      client = await connectClient(device);
       for (;;) {
         const name = `name/${random.below(names)}`;
         const value = randomBytes(random.below(2000));
@@ -42,7 +44,7 @@ describe(`kill -9 of either daemon at a random moment, ${kills} times during wri
     } catch (thrown) {
       assert.ok(thrown instanceof SesameError && thrown.exit === 13, `seed ${random.seed}: ${String(thrown)}`);
     } finally {
-      await client.close();
+      await client?.close();
     }
   }
 

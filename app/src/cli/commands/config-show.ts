@@ -7,8 +7,8 @@ import type { Invocation } from '../invocation.ts';
 import { print, printJson } from '../streams.ts';
 
 export async function run(invocation: Invocation): Promise<ExitCode> {
-  const { configuration } = loadConfiguration(resolvePaths(process.env, process.getuid?.() ?? 0));
+  const { configuration, originOf } = loadConfiguration(resolvePaths(process.env, process.getuid?.() ?? 0));
   if (invocation.flag('json')) printJson(configuration);
-  else print(renderEffective(configuration));
+  else print(renderEffective(configuration, originOf));
   return Exit.done;
 }
