@@ -37,6 +37,7 @@ async function start(foundation: Foundation): Promise<Service> {
     maxBytes: auditLimits.max_bytes,
     maxFiles: auditLimits.max_files,
     bootId: bootId(),
+    mode: system ? 0o640 : 0o600,
   });
   const busAudit = new BusAudit(audit, clock, logger, () => profiles.default);
 
