@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import type { ErrorCode } from '../../src/core/catalogue.ts';
 import { SesameError } from '../../src/core/errors.ts';
 import type { Vault } from '../../src/vault/vault.ts';
 import { rounds, seededRandom } from '../support/campaign.ts';
-import { runModule } from '../support/child.ts';
 import { sqlCipher } from '../support/sqlcipher.ts';
-import { Fixture, keysByB3sum, masterKeyBytes, reveal } from './fixture.ts';
+import { Fixture, keysByB3sum, masterKeyBytes, reveal, setAndCrash } from './fixture.ts';
 
 const pageBytes = 4096;
 const damageCodes: readonly ErrorCode[] = ['vault-damaged', 'vault-key-refused', 'entry-damaged', 'secret-not-found'];
@@ -128,20 +127,16 @@ describe('one flipped bit', () => {
   });
 
   it('in the write-ahead log gives the value before or the value after, and no other', () => {
-    const { path, directory } = fixture;
+    const { path } = fixture;
+    const written = [0, 1, 2, 3, 4].map((round) => `round ${round}`);
     writeFileSync(path, sound);
-    const { status, stderr } = runModule(`
-      import { Vault } from ${JSON.stringify(import.meta.resolve('../../src/vault/vault.ts'))};
-      import { Fixture } from ${JSON.stringify(import.meta.resolve('./fixture.ts'))};
-      const vault = Vault.open({ ...new Fixture().options(), directory: ${JSON.stringify(directory)} });
-      for (let round = 0; round < 5; round += 1) vault.set('service-6/password', Buffer.from('round ' + round));
-      process.reallyExit(0);
-    `);
-    assert.equal(status, 0, stderr);
-    assert.ok(existsSync(`${path}-wal`));
+    setAndCrash(
+      fixture.directory,
+      written.map((value) => ['service-6/password', value]),
+    );
     const database = readFileSync(path);
     const log = readFileSync(`${path}-wal`);
-    const allowed = new Set([entries.get('service-6/password'), ...[0, 1, 2, 3, 4].map((round) => `round ${round}`)]);
+    const allowed = new Set([entries.get('service-6/password'), ...written]);
     const random = seededRandom();
     for (let round = 0; round < rounds(60, 5000); round += 1) {
       const bit = random.below(log.length * 8);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
+import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ManualClock } from '../../src/core/clock.ts';
@@ -9,6 +10,7 @@ import { RecordingLogger } from '../../src/core/log.ts';
 import type { SecretBytes } from '../../src/memory/secret-bytes.ts';
 import { openSecretMemory } from '../../src/memory/secret-memory.ts';
 import { Vault, type VaultOptions } from '../../src/vault/vault.ts';
+import { runModule } from '../support/child.ts';
 
 export const memory = openSecretMemory();
 
@@ -89,4 +91,21 @@ export function openByHand(entryKey: Buffer, sealed: Buffer): Buffer {
   const decipher = createDecipheriv('aes-256-gcm', entryKey, sealed.subarray(0, 12));
   decipher.setAuthTag(sealed.subarray(-16));
   return Buffer.concat([decipher.update(sealed.subarray(12, -16)), decipher.final()]);
+}
+
+/** Sets values in a process that then ends without closing the vault, so that only the write-ahead log holds them. */
+export function setAndCrash(directory: string, sets: readonly (readonly [name: string, value: string])[]): void {
+  const { status, stderr } = runModule(`
+    import { rmSync } from 'node:fs';
+    import { Vault } from ${JSON.stringify(import.meta.resolve('../../src/vault/vault.ts'))};
+    import { Fixture } from ${JSON.stringify(import.meta.url)};
+    const fixture = new Fixture();
+    const options = { ...fixture.options(), directory: ${JSON.stringify(directory)} };
+    const vault = Vault.open(options);
+    for (const [name, value] of ${JSON.stringify(sets)}) vault.set(name, Buffer.from(value));
+    rmSync(fixture.directory, { recursive: true });
+    process.reallyExit(0);
+  `);
+  assert.equal(status, 0, stderr);
+  assert.ok(existsSync(join(directory, 'device.db-wal')));
 }

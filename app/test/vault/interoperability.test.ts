@@ -2,10 +2,9 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { runModule } from '../support/child.ts';
 import { failsWith } from '../support/failures.ts';
 import { sqlCipher } from '../support/sqlcipher.ts';
-import { Fixture, keysByB3sum, masterKeyBytes, openByHand, reveal, sealByHand } from './fixture.ts';
+import { Fixture, keysByB3sum, masterKeyBytes, openByHand, reveal, sealByHand, setAndCrash } from './fixture.ts';
 
 /** Upstream's statement, word for word as the format description has it. */
 const schema = `CREATE TABLE IF NOT EXISTS secrets (
@@ -61,16 +60,7 @@ describe('a vault that we wrote', () => {
 
   it('opens in the original SQLCipher with what only its write-ahead log holds', () => {
     fixture.create().close();
-    const { directory } = fixture;
-    const { status, stderr } = runModule(`
-      import { Vault } from ${JSON.stringify(import.meta.resolve('../../src/vault/vault.ts'))};
-      import { Fixture } from ${JSON.stringify(import.meta.resolve('./fixture.ts'))};
-      const vault = Vault.open({ ...new Fixture().options(), directory: ${JSON.stringify(directory)} });
-      vault.set('late', Buffer.from('committed'));
-      process.reallyExit(0);
-    `);
-    assert.equal(status, 0, stderr);
-    assert.ok(existsSync(`${fixture.path}-wal`));
+    setAndCrash(fixture.directory, [['late', 'committed']]);
     const [[[value] = []] = []] = sqlCipher({
       path: fixture.path,
       key,
