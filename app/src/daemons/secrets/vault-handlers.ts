@@ -6,6 +6,7 @@ import { requireFactorId, requirePolicyFactorId } from '../../factors/factor-id.
 import type { Evidence, Keyring } from '../../factors/keyring.ts';
 import { requirePolicy } from '../../factors/policy.ts';
 import type { SecretBytes, SecretMemory } from '../../memory/secret-bytes.ts';
+import { checkVault } from '../../vault/check-vault.ts';
 import type { AuditedOperation, Auditor } from './auditor.ts';
 import { withEvidence } from './evidence.ts';
 import type { KeyChanges } from './key-changes.ts';
@@ -71,7 +72,7 @@ export function vaultHandlers(options: VaultHandlersOptions): Handlers {
     },
 
     async 'vault-check'({ body: { profile }, sender }) {
-      const report = (await vaults.require(profile)).check();
+      const report = await checkVault(await vaults.require(profile));
       auditor.note({ action: 'check', profile, key: null, sender }, report.damaged.length === 0 ? 'success' : 'damaged');
       return { body: { entries: report.entries, damaged: report.damaged.slice(0, 64) } };
     },

@@ -108,6 +108,8 @@ export class VaultSet {
 
   /** Whether a key opens a vault: the only proof there is for a password without a wrap. */
   opens(profile: string, masterKey: SecretBytes): boolean {
+    // One connection at a time may have the file.
+    this.#unlocked.get(profile)?.vault.closeDatabase();
     try {
       this.open(profile, masterKey).close();
       return true;
