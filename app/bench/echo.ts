@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** An echo through a relay, each a Node process of its own that does nothing else: the two hops of a request, and nothing more. */
+export class RelayedEcho {
+  readonly #directory: string;
+  readonly #processes: ChildProcess[];
+  readonly #socket: Socket;
+
+  private constructor(directory: string, processes: ChildProcess[], socket: Socket) {
+    this.#directory = directory;
+    this.#processes = processes;
+    this.#socket = socket;
+  }
+
+  static async start(): Promise<RelayedEcho> {
+    const directory = mkdtempSync(join(tmpdir(), 'open-sesame-echo-'));
+    const [server, relay] = [join(directory, 'server'), join(directory, 'relay')];
+    const processes = [await startProcess('server', server), await startProcess('relay', relay, server)];
+    const socket = connect(relay);
+    await once(socket, 'connect');
+    return new RelayedEcho(directory, processes, socket);
+  }
+
+  /** Sends a message and returns when all of it is back. */
+  roundTrip(message: Buffer): Promise<void> {
+    return new Promise((resolve) => {
+      let missing = message.length;
+      const take = (chunk: Buffer): void => {
+        missing -= chunk.length;
+        if (missing > 0) return;
+        this.#socket.off('data', take);
+        resolve();
+      };
+      this.#socket.on('data', take);
+      this.#socket.write(message);
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#socket.destroy();
+    await Promise.all(
+      this.#processes.map((child) => {
+        const ended = once(child, 'exit');
+        child.kill();
+        return ended;
+      }),
+    );
+    rmSync(this.#directory, { recursive: true });
+  }
+}
+
+async function startProcess(...words: string[]): Promise<ChildProcess> {
+  const program = join(import.meta.dirname, 'echo-process.ts');
+  const child = spawn(process.execPath, [program, ...words], { stdio: ['ignore', 'pipe', 'inherit'] });
+  await once(child.stdout, 'data');
+  return child;
+}
