@@ -17,8 +17,10 @@ export interface BootOptions {
   readonly memoryMb?: number;
   /** What the battery-less clock says at power-on, as QEMU's -rtc base takes it. */
   readonly clock?: string;
-  /** Sockets, the TPM's state and console.log; one machine at a time. */
+  /** Sockets and the TPM's state; one machine at a time. */
   readonly directory: string;
+  /** What the serial console shows is appended to this file; console.log in the directory when absent. */
+  readonly consolePath?: string;
 }
 
 /** Start of RAM on QEMU's `virt` machine. */
@@ -63,9 +65,8 @@ export class Machine {
 
   /** Switches the power on; what comes up is waited for with `agent.ready()`. */
   static async powerOn(image: DeviceImage, options: BootOptions): Promise<Machine> {
-    const { directory } = options;
+    const { directory, consolePath = join(options.directory, 'console.log') } = options;
     const memoryMb = options.memoryMb ?? defaultMemoryMb;
-    const consolePath = join(directory, 'console.log');
     const sockets = {
       agent: join(directory, 'agent.sock'),
       qmp: join(directory, 'qmp.sock'),

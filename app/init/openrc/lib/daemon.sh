@@ -65,10 +65,10 @@ start() {
 # Others that need this service are started when the daemon answers. The daemon writes the heartbeat when it is ready.
 start_post() {
     local waited=0
-    while [ $waited -lt $((ready_timeout * 10)) ]; do
+    while [ $waited -lt $((ready_timeout * 5)) ]; do
         [ -s "$heartbeat" ] && return 0
         given_up && break
-        sleep 0.1
+        sleep 0.2
         waited=$((waited + 1))
     done
     given_up || supervise_stop > /dev/null

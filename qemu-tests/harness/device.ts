@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+import assert from 'node:assert/strict';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { makeDataPartition } from '../build/data-partition.ts';
+import { buildDevice, type DeviceImage } from '../build/device.ts';
+import { runProgram } from '../build/program.ts';
+import type { GuestResult } from './agent.ts';
+import { type BootOptions, Machine } from './machine.ts';
+
+/** How long a boot may take on a busy machine, in ms. */
+const bootLimitMs = 120_000;
+const commandLimitMs = 120_000;
+
+/** Console logs of all boots of this checkout, kept until the next run of the same test. */
+const logDirectory = join(import.meta.dirname, '../../.cache/console');
+
+/** The password of every vault that a test makes. */
+export const password = 'a password for tests';
+
+let image: Promise<DeviceImage> | undefined;
+
+/** The image under test, built when something of it has changed. */
+export function deviceImage(): Promise<DeviceImage> {
+  image ??= buildDevice((text) => process.stderr.write(`${text}\n`));
+  return image;
+}
+
+type BootChoices = Partial<Omit<BootOptions, 'directory'>>;
+
+/** One device through all its boots: a data partition and a TPM of its own, and at most one machine that is switched on. */
+export class Device {
+  readonly directory: string;
+  readonly dataPath: string;
+  readonly #image: DeviceImage;
+  readonly #logPath: string;
+  #machine: Machine | undefined;
+
+  private constructor(deviceImage: DeviceImage, name: string) {
+    this.#image = deviceImage;
+    this.directory = mkdtempSync(join(tmpdir(), 'open-sesame-device-'));
+    this.dataPath = join(this.directory, 'data.img');
+    mkdirSync(logDirectory, { recursive: true });
+    this.#logPath = join(logDirectory, `${name.replaceAll(/[^A-Za-z0-9]+/g, '-')}.log`);
+    rmSync(this.#logPath, { force: true });
+  }
+
+  /** A device as it comes from the factory. @param name of its console log */
+  static async create(name: string): Promise<Device> {
+    const device = new Device(await deviceImage(), name);
+    await makeDataPartition(device.dataPath);
+    return device;
+  }
+
+  get machine(): Machine {
+    assert.ok(this.#machine !== undefined, 'the device is switched on');
+    return this.#machine;
+  }
+
+  /** What the serial console has shown in all boots. */
+  get console(): string {
+    return existsSync(this.#logPath) ? readFileSync(this.#logPath, 'utf8') : '';
+  }
+
+  /** Switches the device on and returns when it has come up; how long that took, in ms. */
+  async boot(choices: BootChoices = {}): Promise<number> {
+    const options = { data: this.dataPath, ...choices, directory: this.directory, consolePath: this.#logPath };
+    this.#machine = await Machine.powerOn(this.#image, options);
+    await this.#inTime(this.machine.agent.ready(), bootLimitMs, 'the device does not come up');
+    return performance.now() - this.machine.poweredOnAt;
+  }
+
+  /** Runs a script in the device's shell, as root. */
+  async run(script: string, input: string | Uint8Array = ''): Promise<GuestResult> {
+    return await this.#inTime(this.machine.agent.run(script, input), commandLimitMs, `no answer to: ${script}`);
+  }
+
+  /** As `run`, for a script that must succeed; what it printed. */
+  async must(script: string, input: string | Uint8Array = ''): Promise<string> {
+    const { code, stdout, stderr } = await this.run(script, input);
+    assert.equal(code, 0, `${script}: ${stderr}${stdout}\n${this.#lastOfConsole()}`);
+    return stdout.toString('utf8');
+  }
+
+  /** Runs a script until it succeeds. */
+  async eventually(claim: string, script: string, limitMs: number): Promise<void> {
+    const deadline = performance.now() + limitMs;
+    for (;;) {
+      const result = await this.run(script);
+      if (result.code === 0) return;
+      if (performance.now() > deadline) {
+        assert.fail(`within ${limitMs} ms: ${claim}; ${result.stderr}\n${await this.daemonLogs()}\n${this.#lastOfConsole()}`);
+      }
+      await wait(100);
+    }
+  }
+
+  /** A profile with the password of tests, unlocked. */
+  async initialise(profile = 'device'): Promise<void> {
+    await this.must(`sesame init -p ${profile} --factor password --password-stdin --no-recovery-key`, `${password}\n`);
+    await this.unlock(profile);
+  }
+
+  async unlock(profile = 'device'): Promise<void> {
+    await this.must(`sesame unlock -p ${profile} --password-stdin`, `${password}\n`);
+  }
+
+  async daemonLogs(): Promise<string> {
+    return (await this.run('cat /run/open-sesame/log/*')).stdout.toString('utf8');
+  }
+
+  async powerOff(): Promise<void> {
+    await this.machine.powerOff();
+    this.#machine = undefined;
+  }
+
+  async cutPower(): Promise<void> {
+    await this.machine.cutPower();
+    this.#machine = undefined;
+  }
+
+  /** Shuts down and comes up again. */
+  async reboot(choices: BootChoices = {}): Promise<number> {
+    await this.powerOff();
+    return await this.boot(choices);
+  }
+
+  /** A copy of the data partition as the device has written it to its disk this moment. */
+  async snapshotData(path: string): Promise<void> {
+    if (this.#machine === undefined) copyFileSync(this.dataPath, path);
+    else await this.#machine.paused(() => copyFileSync(this.dataPath, path));
+  }
+
+  /** Changes a file on the data partition while the device is off; debugfs(8) needs no mount and no root. */
+  async changeData(...commands: readonly string[]): Promise<void> {
+    for (const command of commands) await runProgram('/sbin/debugfs', ['-w', '-R', command, this.dataPath]);
+  }
+
+  /** Switches off and removes everything but the console log. */
+  async dispose(): Promise<void> {
+    if (this.#machine !== undefined) await this.cutPower();
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  #lastOfConsole(): string {
+    return `the console (${this.#logPath}) ends with:\n${this.console.slice(-3000)}`;
+  }
+
+  async #inTime<Result>(work: Promise<Result>, limitMs: number, failure: string): Promise<Result> {
+    const timer = new AbortController();
+    const late = wait(limitMs, undefined, { signal: timer.signal }).then(
+      () => assert.fail(`${failure} within ${limitMs} ms; ${this.#lastOfConsole()}`),
+      () => new Promise<never>(() => undefined),
+    );
+    try {
+      return await Promise.race([work, late]);
+    } finally {
+      timer.abort();
+    }
+  }
+}
