@@ -1,43 +1,43 @@
 // SPDX-License-Identifier: MIT
+import assert from 'node:assert/strict';
+import type { BusClient } from '../src/bus/client.ts';
 import { connectClient } from '../test/support/client.ts';
-import { getSecret, load, withDevice } from './device.ts';
+import { load, withDevice } from './device.ts';
 import type { BenchOptions, Figure } from './figure.ts';
+import { highestDuring, lockedPages as lockedPagesOf } from './process-memory.ts';
 
 const budget = 'locked memory';
 const connections = 50;
 
-/** Secret pages that daemon-secrets uses at rest and while as many secrets are on their way as there are connections. */
+/**
+ * Pages that the kernel holds locked for daemon-secrets, at rest and while as many secrets are on their way as there are
+ * connections. They are counted from outside, so that what is pooled for the next secret is among them.
+ */
 export function lockedPages({ quick, say }: BenchOptions): Promise<Figure[]> {
   return withDevice(async (device) => {
-    const observer = await connectClient(device);
-    const status = async () => (await observer.request('secrets-status', {})).body.daemon.secret_memory;
-    // The observer's own connection is among what is counted, and so it is at rest and under load.
-    await getSecret(observer);
-    const idle = (await status()).pages_in_use;
-    say(`${budget}: ${connections} requests at once`);
+    const locked = () => lockedPagesOf(device.pid('daemon-secrets'));
+    const idle = locked();
+    say(`${budget}: ${connections} connections`);
     const clients = await Promise.all(Array.from({ length: connections }, () => connectClient(device)));
-    await load(clients, connections);
-    const connected = (await status()).pages_in_use;
-    let busiest = connected;
-    let running = true;
-    const watching = (async () => {
-      while (running) busiest = Math.max(busiest, (await status()).pages_in_use);
-    })();
-    await load(clients, quick ? 1000 : 10_000);
-    running = false;
-    await watching;
-    await Promise.all([...clients, observer].map((client) => client.close()));
-    const keys = { measured: 'keys of vault and bus at rest', value: idle };
+    const inUse = (await getStatus(clients)).pages_in_use;
+    const busiest = await highestDuring(locked, () => load(clients, quick ? 1000 : 10_000));
+    const keys = { measured: 'in use, as its status says', value: inUse };
+    await Promise.all(clients.map((client) => client.close()));
     return [
       { budget, measured: 'at rest, vault unlocked', value: idle, floor: keys, unit: 'pages' },
       {
         budget,
-        measured: `in flight, ${connections} connections`,
-        value: busiest - connected,
+        measured: `more under load, ${connections} connections`,
+        value: busiest - idle,
         floor: { measured: 'one a secret in flight', value: connections },
         unit: 'pages',
         limit: { of: 'ratio', most: 1 },
       },
     ];
   });
+}
+
+async function getStatus([client]: readonly BusClient[]) {
+  assert.ok(client !== undefined, 'there is a connection');
+  return (await client.request('secrets-status', {})).body.daemon.secret_memory;
 }
