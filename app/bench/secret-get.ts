@@ -10,6 +10,9 @@ const budget = '`secret get`, warm connection';
 /** What a request and its reply of 256 bytes take on the wire, rounded down. */
 const messageLength = 384;
 
+/** Rounds that do not count: the compiler of V8 takes some thousand requests. */
+const warmUp = 5;
+
 /** A secret over a connection that is there already, by turns with an echo, so that both meet the same machine. */
 export function secretGet({ quick, say }: BenchOptions): Promise<Figure[]> {
   const rounds = quick ? 3 : 9;
@@ -19,7 +22,7 @@ export function secretGet({ quick, say }: BenchOptions): Promise<Figure[]> {
     const echo = await RelayedEcho.start();
     const message = Buffer.alloc(messageLength, 1);
     const times: { get: number[]; echo: number[] }[] = [];
-    for (let round = 0; round <= rounds; round += 1) {
+    for (let round = 1 - warmUp; round <= rounds; round += 1) {
       say(`${budget}: round ${round} of ${rounds}`);
       times.push({
         echo: await timeEachAsync(requests, () => echo.roundTrip(message)),
@@ -28,7 +31,7 @@ export function secretGet({ quick, say }: BenchOptions): Promise<Figure[]> {
     }
     await echo.stop();
     await client.close();
-    const warm = times.slice(1);
+    const warm = times.slice(warmUp);
     const figure = (share: number, most: number): Figure => ({
       budget,
       measured: `p${share * 100}`,

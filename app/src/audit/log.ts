@@ -3,10 +3,10 @@ import type { Clock } from '../core/clock.ts';
 import { assert, describe, SesameError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import type { ChainHash } from '../crypto/derive.ts';
-import { bootTimeMs } from '../linux/boot.ts';
 import { storageError } from '../linux/files.ts';
 import type { SecretMemory } from '../memory/secret-bytes.ts';
 import { type AuditAction, ownAction } from './action.ts';
+import { BootClock } from './boot-clock.ts';
 import { ChainFile } from './chain-file.ts';
 import { ChainWriter, headOf } from './chain-writer.ts';
 import { actionText, type EventMembers, type Link, type RecoveryNote } from './entry.ts';
@@ -70,6 +70,7 @@ export class AuditLog {
   readonly #head: HeadWriter;
   readonly #writer: ChainWriter;
   readonly #groups: GroupCommit<PendingEntry>;
+  readonly #bootClock = new BootClock();
   #closed = false;
 
   private constructor(options: AuditLogOptions, file: ChainFile, key: HeadKey) {
@@ -190,7 +191,7 @@ export class AuditLog {
   }
 
   #event(action: AuditAction): PendingEntry {
-    return { action: actionText(action), timestampMs: this.#options.clock.wallMs(), monotonicMs: Math.floor(bootTimeMs()) };
+    return { action: actionText(action), timestampMs: this.#options.clock.wallMs(), monotonicMs: this.#bootClock.nowMs() };
   }
 
   /** Logs what was found at the start and writes it into the chain, in front of everything else. */
