@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { chmodSync, unlinkSync } from 'node:fs';
+import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import type { Server } from 'node:net';
 import { describe, SesameError, systemErrorCode } from '../core/errors.ts';
 import { connectSocket } from './connect.ts';
@@ -46,9 +46,11 @@ async function removeStaleSocket(path: string): Promise<void> {
 
 function unlinkStale(path: string): void {
   try {
+    // Connecting to an ordinary file is refused as well.
+    if (!lstatSync(path).isSocket()) throw SesameError.of('socket-unusable', { path, cause: 'it is not a socket' });
     unlinkSync(path);
   } catch (thrown) {
-    throw unusable(path, thrown);
+    throw thrown instanceof SesameError ? thrown : unusable(path, thrown);
   }
 }
 
