@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { closeSync, fstatSync, openSync } from 'node:fs';
-import { setImmediate as nextTick } from 'node:timers/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, SesameError } from '../core/errors.ts';
 import type { ChainHash } from '../crypto/derive.ts';
 import { ChainVerifier } from './chain-verifier.ts';
@@ -100,7 +100,7 @@ async function verifyFile(verifier: ChainVerifier, { path, descriptor, length }:
     untilTurn -= 1;
     if (untilTurn > 0) continue;
     untilTurn = linesPerTurn;
-    await nextTick();
+    await nextTurn();
   }
 }
 

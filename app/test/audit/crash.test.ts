@@ -1,27 +1,16 @@
 // SPDX-License-Identifier: MIT
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { randomInt } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
+import { rounds, seededRandom } from '../support/campaign.ts';
 import { type LogFixture, withLog } from './fixture.ts';
 
-const kills = Number(process.env['AUDIT_KILLS'] ?? 30);
-const seed = Number(process.env['AUDIT_SEED'] ?? randomInt(2 ** 31));
+const kills = Number(process.env['AUDIT_KILLS'] ?? rounds(30, 300));
+const { seed, below } = seededRandom();
 const limits = { maxBytes: 20_000, maxFiles: 1_000_000 };
-
-/** Marsaglia's xorshift32: the same moments again for the same seed. */
-function* moments(state: number, largestMs: number): Generator<number> {
-  let next = state | 1;
-  for (;;) {
-    next ^= next << 13;
-    next ^= next >>> 17;
-    next ^= next << 5;
-    yield (next >>> 0) % largestMs;
-  }
-}
 
 /** Appends in another process, kills it at some moment after its first acknowledgement, and gives what it acknowledged. */
 async function appendUntilKilled({ directory }: LogFixture, run: number, afterMs: number): Promise<string[]> {
@@ -51,10 +40,9 @@ function recorded(fixture: LogFixture): Set<string> {
 describe('a writer that is killed', () => {
   it(`${kills} times at random moments leaves a chain that verifies and holds every acknowledged entry`, () =>
     withLog(async (fixture) => {
-      const moment = moments(seed, 120);
       let acknowledged = 0;
       for (let run = 0; run < kills; run += 1) {
-        const claims = await appendUntilKilled(fixture, run, moment.next().value);
+        const claims = await appendUntilKilled(fixture, run, below(120));
         const report = await fixture.recover(limits);
         assert.equal(report.first, 1, `seed ${seed}, kill ${run}`);
         const present = recorded(fixture);

@@ -1,26 +1,23 @@
 // SPDX-License-Identifier: MIT
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, statfsSync, unlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, statfsSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import type { AuditLog } from '../../src/audit/log.ts';
 import { verifyChain } from '../../src/audit/verify.ts';
 import { SesameError } from '../../src/core/errors.ts';
+import { SmallDisk, smallDiskMissing } from '../support/small-disk.ts';
 import { LogFixture, operation } from './fixture.ts';
 
-const skip = process.getuid?.() === 0 ? false : 'mounting a small tmpfs needs root';
+const skip = smallDiskMissing;
 
 /** A log on a file system of 256 KiB. */
-async function onSmallDisk(test: (fixture: LogFixture) => Promise<void>): Promise<void> {
-  const directory = mkdtempSync(join(tmpdir(), 'open-sesame-disk-'));
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', directory]);
+async function onSmallDisk(test: (fixture: LogFixture, disk: SmallDisk) => Promise<void>): Promise<void> {
+  const disk = new SmallDisk(256);
   try {
-    await test(new LogFixture(directory));
+    await test(new LogFixture(disk.path), disk);
   } finally {
-    execFileSync('umount', [directory]);
-    rmSync(directory, { recursive: true });
+    disk.remove();
   }
 }
 
@@ -93,14 +90,11 @@ describe('a full disk', { skip }, () => {
 });
 
 describe('a read-only file system', { skip }, () => {
-  const remount = (fixture: LogFixture, mode: 'ro' | 'rw') => execFileSync('mount', ['-o', `remount,${mode}`, fixture.directory]);
-
   it('is an error that says so when the log is opened', () =>
-    onSmallDisk(async (fixture) => {
+    onSmallDisk(async (fixture, disk) => {
       await fixture.write(2);
-      remount(fixture, 'ro');
+      disk.makeReadOnly();
       assert.throws(() => fixture.open(), { code: 'storage-read-only' });
-      remount(fixture, 'rw');
-      assert.equal((await fixture.recover()).entries, 2);
+      assert.equal((await verifyChain(fixture.path)).entries, 2);
     }));
 });
