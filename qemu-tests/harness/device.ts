@@ -73,13 +73,13 @@ export class Device {
   }
 
   /** Runs a script in the device's shell, as root. */
-  async run(script: string, input: string | Uint8Array = ''): Promise<GuestResult> {
-    return await this.#inTime(this.machine.agent.run(script, input), commandLimitMs, `no answer to: ${script}`);
+  async run(script: string, input: string | Uint8Array = '', limitMs = commandLimitMs): Promise<GuestResult> {
+    return await this.#inTime(this.machine.agent.run(script, input), limitMs, `no answer to: ${script}`);
   }
 
   /** As `run`, for a script that must succeed; what it printed. */
-  async must(script: string, input: string | Uint8Array = ''): Promise<string> {
-    const { code, stdout, stderr } = await this.run(script, input);
+  async must(script: string, input: string | Uint8Array = '', limitMs = commandLimitMs): Promise<string> {
+    const { code, stdout, stderr } = await this.run(script, input, limitMs);
     assert.equal(code, 0, `${script}: ${stderr}${stdout}\n${this.#lastOfConsole()}`);
     return stdout.toString('utf8');
   }
@@ -97,6 +97,13 @@ export class Device {
     }
   }
 
+  /** Puts a configuration in the place of the image's for the rest of this boot, and has the daemons read it. */
+  async configure(text: string): Promise<void> {
+    await this.must('mkdir -p /run/configuration; cat > /run/configuration/config.toml', text);
+    await this.must('grep -q " /etc/pds " /proc/mounts || mount -o bind /run/configuration /etc/pds');
+    await this.must('rc-service open-sesame-profile reload; rc-service open-sesame-secrets reload');
+  }
+
   /** A profile with the password of tests, unlocked. */
   async initialise(profile = 'device'): Promise<void> {
     await this.must(`sesame init -p ${profile} --factor password --password-stdin --no-recovery-key`, `${password}\n`);
@@ -105,6 +112,18 @@ export class Device {
 
   async unlock(profile = 'device'): Promise<void> {
     await this.must(`sesame unlock -p ${profile} --password-stdin`, `${password}\n`);
+  }
+
+  /**
+   * How much slower than a quiet machine this one is at the moment, at least 1: by the time a bare Node takes on the device. Limits in
+   * seconds are multiplied by it, since an emulated device on a shared machine has no seconds of its own.
+   */
+  async slowdown(): Promise<number> {
+    const quietSeconds = 0.3;
+    const node = '/usr/lib/open-sesame/lib/node -e 0';
+    const times = await this.must(`cut -d ' ' -f 1 /proc/uptime; ${node}; ${node}; cut -d ' ' -f 1 /proc/uptime`);
+    const [from = Number.NaN, to = Number.NaN] = times.trim().split('\n').map(Number);
+    return Math.max(1, (to - from) / 2 / quietSeconds);
   }
 
   async daemonLogs(): Promise<string> {

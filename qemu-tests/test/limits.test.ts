@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { rounds } from '../../app/test/support/campaign.ts';
+import { Device, password } from '../harness/device.ts';
+import { daemonMemory, type Service } from '../harness/memory.ts';
+
+/** Under emulation a request takes some 10 ms; the full number belongs to `npm run test:long`. */
+const requests = rounds(2_000, 10_000);
+const loadLimitMs = 900_000;
+const connections = 20;
+const megabyte = 1024 * 1024;
+
+/** Limits of the seed page; goals of the design. */
+const services: readonly { readonly service: Service; readonly limit: number; readonly goal: number }[] = [
+  { service: 'open-sesame-profile', limit: 32 * megabyte, goal: 20 * megabyte },
+  { service: 'open-sesame-secrets', limit: 64 * megabyte, goal: 48 * megabyte },
+];
+
+describe(`${requests} requests and an unlock on a device of 256 MB`, () => {
+  let device: Device;
+  before(async () => {
+    device = await Device.create('limits');
+    await device.boot();
+    await device.configure('[global.rate_limit]\nper_second = 100000\nburst = 100000\n');
+    await device.initialise();
+    await device.must('sesame secret set -p device name', 'x'.repeat(256));
+  });
+  after(() => device.dispose());
+
+  it('stay inside 32 MB and 64 MB with 8 MB of locked memory: no OOM kill, no thrashing', async (context) => {
+    const earlier = await Promise.all(services.map(({ service }) => daemonMemory(device, service)));
+    const started = performance.now();
+    await device.must(`/usr/lib/open-sesame/bin/load device name ${requests} ${connections}`, '', loadLimitMs);
+    const seconds = (performance.now() - started) / 1000;
+    await device.must('sesame lock -p device');
+    await device.must('sesame unlock -p device --password-stdin', `${password}\n`);
+    for (const [index, { service, limit, goal }] of services.entries()) {
+      const memory = await daemonMemory(device, service);
+      const faults = memory.majorFaults - (earlier[index]?.majorFaults ?? 0);
+      context.diagnostic(
+        `${service}: peak ${mb(memory.peak)} (limit ${mb(limit)}, goal ${mb(goal)}), anonymous ${mb(memory.anonymous)}, PSS ${mb(memory.pss)}, ` +
+          `${faults} major faults, ${(requests / seconds).toFixed(0)} requests a second`,
+      );
+      assert.equal(memory.max, limit, 'the limit is in force');
+      assert.equal(memory.lockLimit, 8 * megabyte, 'the smallest memory lock that the seed names');
+      assert.equal(memory.oomKills, 0);
+      assert.equal(memory.restarts, 0);
+      assert.ok(memory.peak <= limit);
+      assert.ok(faults / requests < 0.01, `${faults} major faults`);
+    }
+    const bare = await device.must(
+      "/usr/lib/open-sesame/lib/node -e \"console.log(require('fs').readFileSync('/proc/self/smaps_rollup','utf8'))\" | grep -E \"^(Pss|Anonymous):\"",
+    );
+    context.diagnostic(`a bare Node process on the same device: ${bare.replaceAll(/\s+/g, ' ').trim()}`);
+  });
+});
+
+function mb(bytes: number): string {
+  return `${(bytes / megabyte).toFixed(1)} MB`;
+}
