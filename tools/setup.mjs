@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 export const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
 /** Debian packages of the tests: independent oracles and what builds them. */
-export const testPackages = ['argon2', 'b3sum', 'gcc', 'libc6-dev', 'libssl-dev', 'mandoc', 'python3'];
+export const testPackages = ['argon2', 'b3sum', 'fish', 'gcc', 'libc6-dev', 'libssl-dev', 'mandoc', 'python3', 'strace', 'zsh'];
 
 /** Debian packages that build the device and emulate it. */
 export const devicePackages = [
