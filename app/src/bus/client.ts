@@ -122,7 +122,7 @@ export class BusClient {
     const startedAt = performance.now();
     const link = this.#link ?? (waitForConnection ? await this.#nextLink(timeoutMs) : undefined);
     if (link === undefined) throw this.#unreachable();
-    return link.request(kind, body, attachment, Math.max(1, timeoutMs - (performance.now() - startedAt)));
+    return link.request(kind, body, attachment, Math.max(1, Math.ceil(timeoutMs - (performance.now() - startedAt))));
   }
 
   /**

@@ -73,6 +73,7 @@ export class BusServer {
   readonly #server: Server;
   #limits: BusLimits;
   #onIdle: (() => void) | undefined;
+  #closed: Promise<void> | undefined;
 
   /**
    * Reads or makes the keys of the bus.
@@ -204,7 +205,12 @@ export class BusServer {
   }
 
   /** Stops accepting, lets requests under way finish for two seconds, delivers what was sent, closes and wipes the keys. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#admission.close();
     // Daemons are still read: what is under way may need them.
