@@ -11,6 +11,7 @@ export interface GuestResult {
 }
 
 interface Waiting {
+  onLine?: (line: string) => void;
   resolve(result: GuestResult): void;
   reject(reason: Error): void;
 }
@@ -50,9 +51,18 @@ export class Agent {
 
   /** Runs a script in the device's shell, as root. */
   async run(script: string, input: string | Uint8Array = ''): Promise<GuestResult> {
+    return await this.#send(script, input, {});
+  }
+
+  /** As `run`, but hands over each line of its standard output at once; the result has none. */
+  async stream(script: string, onLine: (line: string) => void): Promise<GuestResult> {
+    return await this.#send(`exec > "$device_agent_lines"\n${script}`, '', { onLine });
+  }
+
+  async #send(script: string, input: string | Uint8Array, extra: Pick<Waiting, 'onLine'>): Promise<GuestResult> {
     this.#count += 1;
     const id = String(this.#count);
-    const result = new Promise<GuestResult>((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
+    const result = new Promise<GuestResult>((resolve, reject) => this.#waiting.set(id, { ...extra, resolve, reject }));
     this.#socket.write(`${id} ${encoded(script)} ${encoded(input)}\n`);
     try {
       return await result;
@@ -66,6 +76,11 @@ export class Agent {
   }
 
   #receive(line: string): void {
+    const streamed = /^line (.*)$/.exec(line)?.[1];
+    if (streamed !== undefined) {
+      for (const { onLine } of this.#waiting.values()) onLine?.(streamed);
+      return;
+    }
     const [id = '', code = '', stdout = '', stderr = ''] = line.split(' ');
     this.#waiting.get(id)?.resolve({ code: Number(code), stdout: decoded(stdout), stderr: decoded(stderr).toString('utf8') });
   }
