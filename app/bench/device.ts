@@ -10,7 +10,7 @@ export const secretName = 'mqtt/password';
 export const secretLength = 256;
 
 /** The limits on requests would be what is measured. */
-const configuration = `[global.rate_limit]
+export const configuration = `[global.rate_limit]
 per_second = 100000
 burst = 100000
 [global.logging]

@@ -1,95 +1,103 @@
 // SPDX-License-Identifier: MIT
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { systemClock } from '../src/core/clock.ts';
-import { RecordingLogger } from '../src/core/log.ts';
-import { vaultKeyContext } from '../src/crypto/contexts.ts';
-import { deriveKey } from '../src/crypto/derive.ts';
-import { openSecretMemory } from '../src/memory/secret-memory.ts';
-import { openDatabase, rawDatabaseKey } from '../src/vault/database.ts';
-import { Vault, type VaultOptions } from '../src/vault/vault.ts';
+import assert from 'node:assert/strict';
+import type { BusClient } from '../src/bus/client.ts';
+import type { Vault } from '../src/vault/vault.ts';
+import { connectClient, readSecret } from '../test/support/client.ts';
+import { Device } from '../test/support/device.ts';
+import { configuration, profile } from './device.ts';
 import type { BenchOptions, Figure } from './figure.ts';
-import { median, timeEach } from './statistics.ts';
+import { fillVault, nameOf } from './large-vault.ts';
+import { median, timeEach, timeEachAsync } from './statistics.ts';
 
 const budget = 'read cost as a vault grows';
 const few = 100;
-const memory = openSecretMemory();
+const reads = 500;
 
-/** Reads from vaults of different sizes, by turns: of any entry while the database is open, and with opening it first. */
+/**
+ * Reads any entry of vaults of different sizes, by turns: as a program does, which is what the budget is about, and in the vault
+ * alone, with its database open and with opening it first.
+ */
 export async function vaultGrowth({ quick, say }: BenchOptions): Promise<Figure[]> {
   const many = quick ? 10_000 : 100_000;
-  const directory = mkdtempSync(join(tmpdir(), 'open-sesame-growth-'));
-  const masterKey = memory.allocate(32);
+  const rounds = quick ? 5 : 15;
+  const devices: Device[] = [];
   try {
     say(`${budget}: filling a vault with ${many} entries`);
-    const options = (name: string) => ({ ...fixed, directory: join(directory, name), masterKey });
-    const small = { entries: few, vault: filled(options('small'), few) };
-    const large = { entries: many, vault: filled(options('large'), many) };
+    const small = await prepare(few, devices);
+    const large = await prepare(many, devices);
     say(`${budget}: reading`);
-    const warm = compare(small, large, quick ? 5 : 15, ({ vault, entries }, index) => {
-      vault.get(nameOf((index * 7919) % entries)).release();
-    });
-    const cold = compare(small, large, quick ? 5 : 15, ({ vault, entries }, index) => {
-      vault.closeDatabase();
-      vault.get(nameOf((index * 7919) % entries)).release();
-    });
-    small.vault.close();
-    large.vault.close();
-    const figure = (measured: string, times: { small: number; large: number }): Figure => ({
+    const compare = async (read: (subject: Subject) => Promise<number[]>) => {
+      const times: { small: number; large: number }[] = [];
+      for (let round = 0; round <= rounds; round += 1)
+        times.push({ small: median(await read(small)), large: median(await read(large)) });
+      const warm = times.slice(1);
+      return { small: median(warm.map((time) => time.small)), large: median(warm.map((time) => time.large)) };
+    };
+    const open = await compare(async ({ vault, next }) => timeEach(reads, () => vault.get(next()).release()));
+    const opening = await compare(async ({ vault, next }) =>
+      timeEach(reads, () => {
+        vault.closeDatabase();
+        vault.get(next()).release();
+      }),
+    );
+    const clients = new Map([
+      [small, await serve(small)],
+      [large, await serve(large)],
+    ]);
+    const served = await compare((subject) =>
+      timeEachAsync(reads, async () => {
+        const client = clients.get(subject);
+        assert.ok(client !== undefined, 'both are served');
+        await readSecret(client, profile, subject.next());
+      }),
+    );
+    await Promise.all(Array.from(clients.values(), (client) => client.close()));
+    const figure = (measured: string, times: { small: number; large: number }, limited: boolean): Figure => ({
       budget: `${budget}, ${few} → ${many}`,
       measured,
       value: times.large,
       floor: { measured: `the same with ${few} entries`, value: times.small },
       unit: 'µs',
-      limit: { of: 'ratio', most: 1.3 },
+      ...(limited ? { limit: { of: 'ratio', most: 1.3 } } : {}),
     });
-    return [figure('one entry, vault open', warm), figure('opening the vault and one entry', cold)];
+    return [
+      figure('`secret get`, warm connection', served, true),
+      figure('in the vault alone, open', open, false),
+      figure('in the vault alone, opening it first', opening, false),
+    ];
   } finally {
-    masterKey.release();
-    rmSync(directory, { recursive: true });
+    for (const device of devices) await device.dispose();
   }
 }
 
-const fixed = {
-  memory,
-  profile: 'device',
-  hkdf: 'blake3',
-  idleCloseMs: 3_600_000,
-  clock: systemClock,
-  logger: new RecordingLogger(),
-} as const;
-
 interface Subject {
+  readonly device: Device;
   readonly vault: Vault;
-  readonly entries: number;
+  /** The name of another entry each time. */
+  next(): string;
 }
 
-const nameOf = (entry: number) => `service-${String(entry).padStart(7, '0')}/password`;
-
-/** A vault whose entries are copies of one, made by SQL: setting them one by one would take a quarter of an hour. */
-function filled(options: VaultOptions, entries: number): Vault {
-  mkdirSync(options.directory);
-  const vault = Vault.create(options);
-  vault.set(nameOf(0), Buffer.alloc(32, 1));
-  vault.closeDatabase();
-  const vaultKey = deriveKey(memory, options.hkdf, vaultKeyContext(options.profile), options.masterKey.bytes);
-  const key = rawDatabaseKey(memory, vaultKey);
-  const database = openDatabase(options, key);
-  database.exec(`WITH RECURSIVE entry(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM entry WHERE n < ${entries - 1})
-    INSERT INTO secrets SELECT printf('service-%07d/password', n), (SELECT value FROM secrets), 1, 1 FROM entry`);
-  database.close();
-  key.release();
-  vaultKey.release();
-  return vault;
+/** A device whose vault holds so many entries, with its daemons stopped and the vault opened here. */
+async function prepare(entries: number, devices: Device[]): Promise<Subject> {
+  const device = new Device(configuration);
+  devices.push(device);
+  await device.start();
+  await device.initialise(profile);
+  await device.end('daemon-secrets');
+  await device.end('daemon-profile');
+  const vault = await fillVault(device, entries);
+  let count = 0;
+  const next = () => {
+    count += 1;
+    return nameOf((count * 7919) % entries); // a prime, so that neighbours are never read one after the other
+  };
+  return { device, vault, next };
 }
 
-/** Medians of medians, in µs. */
-function compare(small: Subject, large: Subject, rounds: number, read: (subject: Subject, index: number) => void) {
-  const reads = 500;
-  const times = Array.from({ length: rounds + 1 }, (_, round) => ({
-    small: median(timeEach(reads, (index) => read(small, round * reads + index))),
-    large: median(timeEach(reads, (index) => read(large, round * reads + index))),
-  })).slice(1);
-  return { small: median(times.map((time) => time.small)), large: median(times.map((time) => time.large)) };
+/** Starts the daemons again, on the vault as it is now. */
+async function serve({ vault, device }: Subject): Promise<BusClient> {
+  vault.close();
+  await device.start();
+  await device.unlock(profile);
+  return connectClient(device);
 }
