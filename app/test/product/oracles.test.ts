@@ -114,7 +114,7 @@ describe('a vault that sesame made', () => {
   let profile = '';
   let salt = Buffer.alloc(0);
   let recoveryKey = '';
-  let masterKey = Buffer.alloc(0);
+  let masterKey: Buffer = Buffer.alloc(0);
 
   before(async () => {
     device = await startDevice();
