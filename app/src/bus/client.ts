@@ -218,11 +218,16 @@ export class BusClient {
     this.#retryLater();
   }
 
+  /** A broadcast that is not understood, or whose listener fails, is no reason to lose the connection. */
   #onEvent({ kind, body }: Header): void {
     if (!isEventKind(kind)) return;
-    const event = readEvent(kind, body);
-    if (event.kind === 'key-rotation') this.#onKeyRotation(event.body.name);
-    this.#options.onEvent?.(event);
+    try {
+      const event = readEvent(kind, body);
+      if (event.kind === 'key-rotation') this.#onKeyRotation(event.body.name);
+      this.#options.onEvent?.(event);
+    } catch (thrown) {
+      this.#logger.error('a broadcast could not be dealt with', { kind, cause: describe(thrown) });
+    }
   }
 
   /** Comes back with the new keys while the old connection still finishes what is under way. */

@@ -95,7 +95,7 @@ export class KeyRotation {
       previous.pair.privateKey.release();
       this.#options.observer.keyRevoked?.(busName, 'rotated', previous.generation);
     });
-    return { name: busName, generation, grace_seconds: this.#options.graceSeconds() };
+    return { name: busName, generation, grace_seconds: Math.ceil(this.#options.graceSeconds()) };
   }
 
   /** A daemon owns its private key, so it makes the new one; this only asks, and the registry notices. */
@@ -114,7 +114,7 @@ export class KeyRotation {
         this.#options.logger.warn('a daemon did not replace its key; the old one stays in force', { name });
       }),
     );
-    return { name, generation, grace_seconds: this.#options.graceSeconds() };
+    return { name, generation, grace_seconds: Math.ceil(this.#options.graceSeconds()) };
   }
 
   #onReplaced(previous: RegisteredKey, current: RegisteredKey): void {
@@ -139,6 +139,6 @@ export class KeyRotation {
   }
 
   #underWay(name: string): SesameError {
-    return SesameError.of('rotation-under-way', { name, seconds: this.#options.graceSeconds() });
+    return SesameError.of('rotation-under-way', { name, seconds: Math.ceil(this.#options.graceSeconds()) });
   }
 }
