@@ -37,10 +37,11 @@ const units = () => [...testFiles('app/test').filter((file) => !isProduct(file))
 const device = () => testFiles('qemu-tests/test');
 const product = () => testFiles('app/test').filter(isProduct);
 
-function tests(major, files, environment = {}, concurrency = 2) {
+/** One file at a time: several tests measure, and most start processes of their own. */
+function tests(major, files, environment = {}) {
   if (files.length === 0) return;
   say(`${files.length} test files on Node ${major}`);
-  const options = ['--test', '--test-reporter=spec', '--test-timeout=600000', `--test-concurrency=${concurrency}`];
+  const options = ['--test', '--test-reporter=spec', '--test-timeout=600000', '--test-concurrency=1'];
   run(pinnedNode(major), [...options, ...files], { env: { ...process.env, ...environment } });
 }
 
@@ -58,13 +59,13 @@ const commands = {
     check();
     tests(22, [...units(), ...product()]);
     tests(24, units());
-    tests(22, device(), {}, 1);
+    tests(22, device());
   },
   'test-long'() {
     installDebianPackages([...testPackages, ...devicePackages], 'the tests');
     build();
     tests(22, [...units(), ...product()], { CAMPAIGN: 'long' });
-    tests(22, device(), { CAMPAIGN: 'long' }, 1);
+    tests(22, device(), { CAMPAIGN: 'long' });
   },
   bench() {
     build();
