@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-import type { Handlers, Sender } from '../../bus/handler.ts';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Handlers, Incoming, Outgoing, Sender } from '../../bus/handler.ts';
 import { SesameError } from '../../core/errors.ts';
 import { longestValue, requireSecretName } from '../../core/names.ts';
 import type { SecretMemory } from '../../memory/secret-bytes.ts';
@@ -56,14 +57,36 @@ export function secretHandlers(options: SecretHandlersOptions): Handlers {
     async 'secret-list'({ body: { profile, ...request }, sender }) {
       const operation: AuditedOperation = { action: 'list', profile, key: null, sender };
       access.require(operation);
-      const page = (await vaults.require(profile)).list(request);
+      const body = await visiblePage(request, vaults, operation, access);
       auditor.note(operation, 'success');
-      const entries = page.entries.filter(({ name }) => access.allows({ ...operation, key: name }));
-      return { body: page.next === undefined ? { entries } : { entries, next: page.next } };
+      return { body };
     },
 
     'secret-environment': (request) => environmentPage(options, request),
   };
+}
+
+/** A page of the names that a client may see. Where it goes on is one of these too, or the names of others would show there. */
+async function visiblePage(
+  { limit, after, ...range }: Omit<Incoming<'secret-list'>['body'], 'profile'>,
+  vaults: VaultSet,
+  listing: AuditedOperation,
+  access: AccessControl,
+): Promise<Outgoing<'secret-list'>['body']> {
+  const entries: Outgoing<'secret-list'>['body']['entries'] = [];
+  let from = after;
+  for (;;) {
+    const vault = await vaults.require(listing.profile);
+    const page = vault.list({ ...range, limit: limit + 1, ...(from === undefined ? {} : { after: from }) });
+    for (const entry of page.entries.filter(({ name }) => access.allows({ ...listing, key: name }))) {
+      const last = entries.at(-1);
+      if (last !== undefined && entries.length === limit) return { entries, next: last.name };
+      entries.push(entry);
+    }
+    if (page.next === undefined) return { entries };
+    from = page.next;
+    await nextTurn(); // a client that may see few names of many does not keep the others waiting
+  }
 }
 
 function operationOf(action: string, { profile, name }: { profile: string; name: string }, sender: Sender): AuditedOperation {
