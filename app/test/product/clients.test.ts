@@ -150,9 +150,9 @@ const levels = ['open', 'internal', 'profile-scoped', 'secrets-only'] as const;
 const profile = 'nowhere';
 const named = { profile, name: 'name' };
 const evidence: [] = [];
-const entry = {
+const forged = {
   action: 'get',
-  ...named,
+  profile,
   key: null,
   requester: 'me',
   requester_name: 'admin',
