@@ -111,12 +111,13 @@ export class RawPeer {
     socket.resume();
   }
 
-  static async open(test: TestContext, directory: string, key = newKeyPair()): Promise<RawPeer> {
+  /** @param test closes the connection when it has ended; without it the caller does */
+  static async open(test: TestContext | undefined, directory: string, key = newKeyPair()): Promise<RawPeer> {
     const { socket: socketPath, publicKey } = busPaths(directory);
     const busKey = readPublicKey(publicKey);
     assert(busKey !== undefined, 'the bus has published its key');
     const socket = await connectSocket(socketPath);
-    test.after(() => socket.destroy());
+    test?.after(() => socket.destroy());
     const session = await initiate(socket, { memory, suite, peer: peerCredentials(socket), key, busKey });
     key.privateKey.release();
     return new RawPeer(socket, session);
