@@ -69,7 +69,7 @@ describe('rotating the key of the bus', () => {
   });
 
   it('loses no request that is under way meanwhile', async (test) => {
-    const bus = await startBus(test, { limits: { ...limits, graceSeconds: 0.2 } });
+    const bus = await startBus(test, { limits: { ...limits, graceSeconds: 1 } });
     await bus.connectDaemon({
       'secret-get': async () => {
         await sleep(2);
@@ -78,13 +78,12 @@ describe('rotating the key of the bus', () => {
     });
     const client = await bus.connect({ reconnect: true });
     let answered = 0;
-    const until600 = performance.now() + 600;
-    while (performance.now() < until600) {
+    const untilAfterTheGrace = performance.now() + 1500;
+    while (answered < 50 || performance.now() < untilAfterTheGrace) {
       if (answered === 20) bus.server.rotate('bus');
       assert.equal(await get(client), 'value');
       answered += 1;
     }
-    assert.ok(answered > 50);
   });
 
   it('is refused while one is under way', async (test) => {
