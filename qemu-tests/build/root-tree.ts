@@ -25,9 +25,9 @@ const runlevels: Readonly<Record<string, readonly string[]>> = {
 
 /** Programs of busybox that init, the services and the tests use. */
 const applets =
-  `[ ash awk base64 basename cat chmod chown clear cmp cp cut date dd df dirname dmesg du echo env expr false find free fuser
-getty grep halt head hexdump hostname id ifconfig init kill killall less ln logger logread ls md5sum mkdir mkfifo mknod mktemp mount mv
-nproc od pgrep pidof poweroff printf ps pwd readlink realpath reboot rm rmdir sed seq setsid sh sha256sum sleep sort stat stty sync
+  `[ ash awk base64 basename cat chmod chown clear cmp cp cut date dd df dirname dmesg du echo env expr false find free
+getty grep halt head hexdump hostname id ifconfig init kill killall ln logger logread ls md5sum mkdir mkfifo mknod mktemp mount mv
+nproc od pidof poweroff printf ps pwd readlink realpath reboot rm rmdir sed seq setsid sh sha256sum sleep sort stat stty sync
 sysctl syslogd tail tar tee test time timeout top touch tr true truncate tty umount uname uniq uptime wc which xargs`.split(
     /\s+/,
   );
@@ -63,6 +63,9 @@ export async function assembleRoot(directory: string, { debian, product, service
 }
 
 function linkApplets(directory: string): void {
+  const busybox = readFileSync(join(directory, 'bin/busybox'), 'latin1');
+  const missing = applets.filter((applet) => !busybox.includes(`\0${applet}\0`));
+  if (missing.length > 0) throw new Error(`this busybox has no ${missing.join(', ')}`);
   for (const applet of applets) link(directory, '/bin/busybox', applet === 'init' ? 'sbin/init' : `bin/${applet}`);
   link(directory, '/bin/busybox', 'sbin/syslogd');
   link(directory, '/bin/busybox', 'sbin/reboot');

@@ -10,8 +10,10 @@ import { Device } from '../harness/device.ts';
 
 const cuts = rounds(5, 100);
 
-/** A write takes some 100 ms on the device: in this time there are writes before the cut, and one is under way. */
-const longestWriteMs = 6_000;
+/** The power goes after a random number of acknowledged writes, and a random moment later. */
+const mostWrites = 30;
+const longestMomentMs = 300;
+const writingLimitMs = 60_000;
 
 /**
  * Writes one secret after the other over one connection and notes each name outside the vault once it was acknowledged: on the
@@ -37,7 +39,10 @@ describe(`${cuts} power cuts at random moments during writes`, () => {
       const lines: string[] = [];
       // The device is gone before the writer has ended.
       const writing = device.machine.agent.stream(`${writer} ${round}`, (line) => lines.push(line)).catch(() => undefined);
-      await wait(1_000 + random.below(longestWriteMs));
+      const enough = 1 + random.below(mostWrites);
+      const deadline = Date.now() + writingLimitMs;
+      while (lines.length < enough && Date.now() < deadline) await wait(5);
+      await wait(random.below(longestMomentMs));
       await device.cutPower();
       await writing;
       for (const line of lines) {

@@ -76,7 +76,7 @@ describe('the supervision of the daemons', () => {
       'rc-service open-sesame-profile status; [ -e /run/openrc/failed/open-sesame-profile ]',
       60_000,
     );
-    await device.eventually('nothing of it runs', '! pgrep -f daemon-profile.cjs', 5_000);
+    await device.eventually('nothing of it runs', '! ps | grep -q "[d]aemon-profile.cjs"', 5_000);
     assert.match(device.console, /open-sesame-profile: daemon-profile ended too often and is not started again: .+/);
     await device.must('umount /usr/lib/open-sesame/lib/daemon-profile.cjs; rc-service open-sesame-profile start');
     await device.must('sesame status --json');

@@ -48,7 +48,18 @@ start_pre() {
     checkpath -q -f -m 0644 -o "$command_user" "$heartbeat"
     checkpath -q -f -m 0640 -o "$command_user" "$error_log"
     trim_log
+    require_limits
     [ -p "$supervision" ] || mkfifo -m 0600 "$supervision"
+}
+
+# OpenRC says nothing when a limit cannot be set.
+require_limits() {
+    local group
+    for group in "/sys/fs/cgroup/$RC_SVCNAME" "/sys/fs/cgroup/openrc.$RC_SVCNAME"; do
+        [ -e "$group/memory.max" ] && return 0
+    done
+    ewarn "$RC_SVCNAME runs without its memory limit: no memory controller; CONFIG_MEMCG=y and rc_cgroup_mode=unified bring it"
+    return 0
 }
 
 # The supervisor inherits the writing end of a pipe; when it ends, for whatever reason, the pipe does, and the watcher wakes up.
