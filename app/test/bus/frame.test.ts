@@ -154,9 +154,10 @@ describe('the message reader', () => {
       }
       return process.cpuUsage(startedAt).user;
     };
-    elapsed(4000);
+    // The least of several, because others use this machine too.
+    const least = (length: number): number => Math.min(...Array.from({ length: 5 }, () => elapsed(length)));
     // Sixteen times as much may take sixteen times as long, not 256 times.
-    assert.ok(elapsed(64_000) < 80 * Math.max(elapsed(4000), 500));
+    assert.ok(least(64_000) < 80 * Math.max(least(4000), 500));
   });
 
   it('leaves messages that were taken as they are while more arrives', () => {
