@@ -7,7 +7,7 @@ import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
-import { installTargetPackages, root, say } from './setup.mjs';
+import { installTargetPackages, root, run, say } from './setup.mjs';
 
 const { values: options } = parseArgs({
   options: {
@@ -25,11 +25,14 @@ const lib = join(out, 'lib');
 const bin = join(out, 'bin');
 
 /** V8's heap is held small: a daemon has 32 MB and 64 MB. Figures in ARCHITECTURE.md. */
-const daemonFlags = '--max-old-space-size=12 --max-semi-space-size=1 --optimize-for-size --v8-pool-size=0 --disable-proto=delete';
+const daemonFlags = '--max-old-space-size=12 --max-semi-space-size=1 --optimize-for-size --v8-pool-size=0';
+
+/** SIGUSR1 would open the inspector on a port of this machine, where every user may read the memory and run code. */
+const everywhere = '--disable-sigusr1 --disable-proto=delete';
 const programs = [
   { name: 'daemon-profile', entry: 'app/src/daemons/profile/main.ts', flags: daemonFlags },
   { name: 'daemon-secrets', entry: 'app/src/daemons/secrets/main.ts', flags: daemonFlags },
-  { name: 'sesame', entry: 'app/src/cli/main.ts', flags: '--max-semi-space-size=1 --disable-proto=delete' },
+  { name: 'sesame', entry: 'app/src/cli/main.ts', flags: '' },
 ];
 
 // Before anything else, because a native module crashes an older Node where a sentence would do.
@@ -43,7 +46,7 @@ const versionCheck = `{
 
 if (options.programs !== undefined) {
   for (const file of readdirSync(options.programs).filter((name) => name.endsWith('.ts'))) {
-    programs.push({ name: file.slice(0, -'.ts'.length), entry: join(options.programs, file), flags: '--disable-proto=delete' });
+    programs.push({ name: file.slice(0, -'.ts'.length), entry: join(options.programs, file), flags: '' });
   }
 }
 
@@ -102,10 +105,16 @@ const nodeVariables = [
 const tunables = 'glibc.malloc.arena_max=1:glibc.malloc.tcache_count=0:glibc.malloc.perturb=90';
 const daemonEnvironment = `unset ${nodeVariables.join(' ')}\nexport GLIBC_TUNABLES=${tunables} UV_THREADPOOL_SIZE=1`;
 
-/** `sesame env` gives its child the caller's own values back. */
-const commandEnvironment = nodeVariables
+/** `sesame env` gives its program the caller's own values back, and what Node changes before anything of ours runs. */
+const commandEnvironment = `${nodeVariables
   .map((name) => `[ -n "\${${name}+x}" ] && export SESAME_CALLER_${name}="$${name}" && unset ${name}`)
-  .join('\n');
+  .join('\n')}
+case " $* " in *' env '*)
+  export SESAME_ENTRY_OPEN_FILES=$(ulimit -Sn)
+  while read -r name value; do
+    [ "$name" = SigIgn: ] && export SESAME_ENTRY_IGNORED_SIGNALS="$value" && break
+  done </proc/self/status
+esac`;
 
 // A symbolic link is followed with readlink only when there is one: a process more would cost as much as the shell itself.
 const launcher = ({ name, flags }) => `#!/bin/sh
@@ -113,7 +122,7 @@ ${name === 'sesame' ? commandEnvironment : daemonEnvironment}
 self=$0
 [ -L "$self" ] && self=$(readlink -f "$self")
 here=\${self%/*}
-exec "$here/../lib/node" ${flags} "$here/../lib/${name}.cjs" "$@"
+exec "$here/../lib/node" ${everywhere} ${flags} "$here/../lib/${name}.cjs" "$@"
 `;
 
 rmSync(out, { recursive: true, force: true });
@@ -143,4 +152,7 @@ for (const program of programs) {
   writeFileSync(join(bin, program.name), launcher(program));
   chmodSync(join(bin, program.name), 0o755);
 }
+run(process.execPath, [join(root, 'tools/generate-docs.mjs'), '--out', join(out, 'share')], {
+  stdio: ['ignore', 'ignore', 'inherit'],
+});
 say(`built ${programs.map(({ name }) => join(options.out, 'bin', name)).join(', ')}`);

@@ -4,7 +4,7 @@ import { resolveBusDirectory, resolvePaths } from '../config/paths.ts';
 import { SesameError } from '../core/errors.ts';
 import { requireProfileName } from '../core/names.ts';
 import { defaultNoiseSuite, type NoiseSuite } from '../crypto/suite.ts';
-import { hardenProcess } from '../linux/process.ts';
+import { denyTracing, hardenProcess } from '../linux/process.ts';
 import type { SecretMemory } from '../memory/secret-bytes.ts';
 import { openSecretMemory } from '../memory/secret-memory.ts';
 import type { Invocation } from './invocation.ts';
@@ -16,28 +16,24 @@ export interface Session {
 }
 
 interface SessionOptions {
-  /** The process lives on as the parent of somebody else's program, which inherits umask and limits: they stay as they are. */
+  /** The process becomes somebody else's program, which inherits umask and limits: they stay as they are. */
   readonly inherited?: boolean;
 }
 
 /**
- * Closes the process to others, connects, runs the work and disconnects, whatever becomes of it.
+ * Closes the process to others, connects and runs the work. The process ends soon after, or becomes another one: then the kernel closes the
+ * socket and clears the memory sooner than a polite goodbye would be answered.
  * @throws SesameError daemon-unreachable, client-refused, handshake-failed, and what the work throws
  */
 export async function withSession<Result>(
   work: (session: Session) => Promise<Result>,
   { inherited = false }: SessionOptions = {},
 ): Promise<Result> {
-  if (!inherited) hardenProcess();
+  if (inherited) denyTracing();
+  else hardenProcess();
   // One value at a time is in flight here, so nothing is gained by keeping pages.
   const memory = openSecretMemory({ pooledPages: 2 });
-  const bus = await connect(memory);
-  try {
-    return await work({ memory, bus });
-  } finally {
-    // Where the process ends now, the kernel closes the socket and clears the memory sooner than a polite goodbye would be answered.
-    if (inherited) await bus.close();
-  }
+  return await work({ memory, bus: await connect(memory) });
 }
 
 /** Where the bus is and how it speaks. */

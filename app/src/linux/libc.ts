@@ -14,6 +14,8 @@ const { I32, I64, BigInt: Address, U8Array, External } = DataType;
 const libc = define({
   clock_gettime: declare(I32, I32, U8Array),
   close: declare(I32, I32),
+  execve: declare(I32, Address, Address, Address),
+  fcntl: declare(I32, I32, I32, I32),
   flock: declare(I32, I32, I32),
   ftruncate: declare(I32, I32, I64),
   getrlimit: declare(I32, I32, U8Array),
@@ -28,6 +30,7 @@ const libc = define({
   read: declare(I64, I32, Address, I64),
   sendto: declare(I64, I32, U8Array, I64, I32, U8Array, I32),
   setrlimit: declare(I32, I32, U8Array),
+  signal: declare(Address, I32, Address),
   socket: declare(I32, I32, I32, I32),
   syscall: declare(I64, I64, I64),
   sysconf: declare(I64, I32),
@@ -42,6 +45,11 @@ export interface Outcome<Value = number> {
 // errno is only written on failure, so what ffi-rs reports beside a success is left over from something earlier.
 function outcome(result: { value: number; errnoCode: number }): Outcome {
   return { value: result.value, errno: result.value === -1 ? result.errnoCode : 0 };
+}
+
+/** The name of an errno, as in "ENOSYS". */
+export function errnoName(errno: number): string {
+  return getSystemErrorMap().get(-errno)?.[0] ?? `errno ${errno}`;
 }
 
 /** The name and meaning of an errno, as in "ENOSYS: function not implemented". */
@@ -116,6 +124,28 @@ export function ftruncate(descriptor: number, length: number): Outcome {
 /** close(2), for descriptors that Node did not open. */
 export function close(descriptor: number): Outcome {
   return outcome(libc.close([descriptor]));
+}
+
+/**
+ * execve(2); the arguments are addresses of a NUL-terminated path and of two NULL-terminated tables of such strings. It returns only
+ * when it failed.
+ * @returns errno
+ */
+export function execve(path: bigint, argv: bigint, environment: bigint): number {
+  return libc.execve([path, argv, environment]).errnoCode;
+}
+
+/** fcntl(2) with an integer argument. */
+export function fcntl(descriptor: number, command: number, argument: number): Outcome {
+  return outcome(libc.fcntl([descriptor, command, argument]));
+}
+
+/**
+ * signal(2). A handler is an address, or 0n for SIG_DFL and 1n for SIG_IGN.
+ * @returns the handler before
+ */
+export function signal(number: number, handler: bigint): bigint {
+  return libc.signal([number, handler]).value.valueOf();
 }
 
 /** flock(2). */

@@ -23,10 +23,18 @@ export interface Hardening {
  */
 export function hardenProcess(): Hardening {
   forbid(Resource.core);
-  const { errno } = prctl(prSetDumpable, 0);
-  assert(errno === 0, `PR_SET_DUMPABLE answers: ${describeErrno(errno)}`);
+  denyTracing();
   process.umask(0o077);
   return hardening();
+}
+
+/**
+ * Only the part of `hardenProcess` that another program in this process's place does not inherit: no ptrace(2), no core dump. Afterwards
+ * /proc/self/environ is closed to anybody but root.
+ */
+export function denyTracing(): void {
+  const { errno } = prctl(prSetDumpable, 0);
+  assert(errno === 0, `PR_SET_DUMPABLE answers: ${describeErrno(errno)}`);
 }
 
 /** How closed this process is now. */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Incoming, Outgoing } from '../../bus/handler.ts';
 import type { SecretBytes, SecretMemory } from '../../memory/secret-bytes.ts';
 import type { AuditedOperation } from './auditor.ts';
@@ -39,6 +40,12 @@ class Page {
     this.#cost += cost;
     this.entries.push({ profile, name, length: value.length });
     return true;
+  }
+
+  /** The last entry that found room. */
+  get end(): Place | undefined {
+    const last = this.entries.at(-1);
+    return last && { profile: last.profile, name: last.name };
   }
 
   attachment(): SecretBytes | undefined {
@@ -85,16 +92,16 @@ async function collect(
 ): Promise<Place | undefined> {
   const { profile } = listing;
   access.require(listing);
-  const vault = await vaults.require(profile);
   let after = from;
   for (;;) {
+    const vault = await vaults.require(profile);
     const names = vault.list({ limit: namesAtOnce, ...(after === undefined ? {} : { after }) });
     for (const { name } of names.entries) {
       const operation = { ...listing, key: name };
       if (!access.allows(operation)) continue;
       const value = vault.get(name);
       try {
-        if (!page.add(profile, name, value)) return page.entries.at(-1);
+        if (!page.add(profile, name, value)) return page.end;
       } finally {
         value.release();
       }
@@ -102,5 +109,6 @@ async function collect(
     }
     if (names.next === undefined) return undefined;
     after = names.next;
+    await nextTurn(); // a client that may see few names of many does not keep the others waiting
   }
 }

@@ -2,10 +2,12 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { parseEnv } from 'node:util';
 import { Device } from '../../support/device.ts';
+import { onTerminal } from '../pty.ts';
 import { ends } from './expect.ts';
 
 const program = join(import.meta.dirname, '../../../../dist/bin/sesame');
@@ -69,16 +71,12 @@ describe('sesame env and export', () => {
   });
 
   for (const signal of ['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGUSR1', 'SIGUSR2'] as const) {
-    it(`pass ${signal} on to the program`, async () => {
+    it(`leave ${signal} to the program, which has the place of sesame`, async () => {
       const script = `trap 'echo caught; exit 5' ${signal.slice(3)}; echo ready; while :; do sleep 0.05; done`;
-      // In a session of its own: no terminal then delivers the signal to the child by itself.
-      const child = spawn('setsid', ['-w', program, 'env', '-p', 'first', '--', 'sh', '-c', script], { env: device.environment });
+      const child = spawn(program, ['env', '-p', 'first', '--', 'sh', '-c', script], { env: device.environment });
       let shown = '';
       child.stdout.setEncoding('utf8').on('data', (text: string) => {
-        if (text.includes('ready')) {
-          const found = spawnSync('pgrep', ['-P', String(child.pid)], { encoding: 'utf8' }).stdout.trim();
-          process.kill(Number(found || child.pid), signal);
-        }
+        if (text.includes('ready')) child.kill(signal);
         shown += text;
       });
       const [code] = await once(child, 'exit');
@@ -86,6 +84,82 @@ describe('sesame env and export', () => {
       assert.match(shown, /caught/);
     });
   }
+
+  it('leave no Node beside the program', async () => {
+    const { stdout } = await env('sh', '-c', 'cat /proc/$PPID/comm; readlink /proc/$$/exe');
+    const [parent, itself] = stdout.toString().trim().split('\n');
+    assert.equal(parent, readFileSync('/proc/self/comm', 'utf8').trim());
+    assert.doesNotMatch(itself ?? '', /node/);
+  });
+
+  it('give the program a terminal and its interrupt key', () => {
+    const script = `trap 'echo "caught by $API_KEY"; exit 7' INT; tty >/dev/null && echo ready; while :; do sleep 0.05; done`;
+    const words = [program, 'env', '-p', 'first', '--', 'sh', '-c', script];
+    const run = onTerminal(words, [{ after: 'ready', keys: '\u0003' }], device.environment);
+    assert.match(run.shown, /caught by from first/);
+    assert.deepEqual([run.code, run.restored], [7, true]);
+  });
+
+  it('end quietly in a pipe whose reader is gone', () => {
+    const { stdout, stderr } = spawnSync('sh', ['-c', '"$@" | head -1', 'sh', program, 'env', '-p', 'first', '--', 'yes'], {
+      env: device.environment,
+      encoding: 'utf8',
+      timeout: 20_000,
+    });
+    assert.deepEqual([stdout, stderr.replace(/^sesame: the secret "ld-preload".*\n/m, '')], ['y\n', '']);
+  });
+
+  it('give the program the signals and limits of the caller', () => {
+    const script = `grep -E '^Sig(Blk|Ign)' /proc/self/status; ulimit -Sn; ulimit -Hn; ulimit -c; umask`;
+    const through = ['nohup', 'prlimit', '--nofile=300:4000'];
+    const shown = (...words: string[]) => {
+      const [first = '', ...rest] = [...through, ...words, 'sh', '-c', script];
+      return spawnSync(first, rest, { env: device.environment, encoding: 'utf8' }).stdout;
+    };
+    assert.equal(shown(program, 'env', '-p', 'second', '--'), shown());
+  });
+
+  it('pass values, arguments and variables on that are not UTF-8', async () => {
+    await device.must(['secret', 'set', '-p', 'second', 'latin'], Buffer.from([0xe9, 0xff]));
+    // Node hands strings on as UTF-8, so a shell has to make the bytes.
+    const inner = `printf '%s|%s|%s' "$LATIN" "$MINE" "$1" | od -An -tx1`;
+    const outer = `MINE=$(printf '\\376') exec "$0" env -p second -- sh -c '${inner.replaceAll("'", `'\\''`)}' sh "$(printf '\\375')"`;
+    const { stdout } = spawnSync('sh', ['-c', outer, program], { env: device.environment, encoding: 'utf8' });
+    await device.must(['secret', 'delete', '-p', 'second', 'latin']);
+    assert.equal(stdout.trim(), 'e9 ff 7c fe 7c fd');
+  });
+
+  it('return 126 and say so when the environment is too long', async () => {
+    const large = Object.fromEntries(Array.from({ length: 19 }, (_, index) => [`LARGE_${index}`, 'x'.repeat(105_000)]));
+    for (const name of ['one', 'two', 'three'])
+      await device.must(['secret', 'set', '-p', 'second', name], Buffer.alloc(65_536, 120));
+    const { code, stderr } = await device.sesame(['env', '-p', 'second', '--', 'true'], '', large);
+    for (const name of ['one', 'two', 'three']) await device.must(['secret', 'delete', '-p', 'second', name]);
+    assert.equal(code, 126);
+    assert.match(stderr, /longer than the kernel takes \(E2BIG\)/);
+  });
+
+  it('take the first program of PATH that may be executed', async () => {
+    const { code, stdout } = await device.sesame(['env', '-p', 'first', '--', 'printenv', 'API_KEY'], '', {
+      PATH: `/no/such:/etc/passwd::${process.env['PATH']}`,
+    });
+    assert.deepEqual([code, stdout.toString()], [0, 'from first\n']);
+  });
+
+  it('run a script without an interpreter by the shell', async () => {
+    const script = join(device.home, 'script');
+    writeFileSync(script, 'echo "$1 $API_KEY"\n', { mode: 0o755 });
+    const { code, stdout } = await env(script, 'argument');
+    assert.deepEqual([code, stdout.toString()], [0, 'argument from first\n']);
+  });
+
+  it('return 126 for a script whose interpreter is missing', async () => {
+    const script = join(device.home, 'broken');
+    writeFileSync(script, '#!/no/such/interpreter\n', { mode: 0o755 });
+    const { code, stderr } = await env(script);
+    assert.equal(code, 126);
+    assert.match(stderr, /the interpreter that it names is missing/);
+  });
 
   it("give the program the caller's standard input, environment and umask", async () => {
     const result = await device.sesame(
@@ -146,6 +220,20 @@ describe('sesame env and export', () => {
       API_KEY: 'from first',
       QUOTE: `it's "quoted" $(id) \\ \n end`,
       ONLY_SECOND: 'ü',
+    });
+  });
+
+  it('print more than fits into one answer of the bus', async () => {
+    const names = ['LARGE_1', 'LARGE_2', 'LARGE_3'];
+    for (const name of names) await device.must(['secret', 'set', '-p', 'second', name], name.repeat(9000));
+    const { stdout } = await ends(device, 0, ['export', '-p', 'second', '-p', 'first', '-f', 'json']);
+    for (const name of names) await device.must(['secret', 'delete', '-p', 'second', name]);
+    const exported: unknown = JSON.parse(stdout.toString());
+    assert.deepEqual(exported, {
+      API_KEY: 'from second',
+      QUOTE: `it's "quoted" $(id) \\ \n end`,
+      ONLY_SECOND: 'ü',
+      ...Object.fromEntries(names.map((name) => [name, name.repeat(9000)])),
     });
   });
 
