@@ -118,8 +118,13 @@ silent_for() {
     local now beat pid rest
     read -r beat pid < "$heartbeat" 2> /dev/null
     read -r now rest < /proc/uptime
-    if [ -n "$beat" ] && [ "$pid" = "$(service_get_value child_pid)" ]; then
-        echo $((${now%.*} - ${beat%.*}))
+    beat=${beat%.*}
+    # The daemon writes it and this runs as root: in arithmetic, bash would run commands that stand in it.
+    case $beat in
+        '' | *[!0-9]*) pid= ;;
+    esac
+    if [ -n "$pid" ] && [ "$pid" = "$(service_get_value child_pid)" ]; then
+        echo $((${now%.*} - beat))
     else
         echo 0
     fi
