@@ -33,11 +33,12 @@ async function start(foundation: Foundation): Promise<Service> {
     return bus;
   };
   const auditor = new Auditor(connected, logger);
-  const denials = new DenialCoalescer<AuditedOperation>({
+  const failures = new DenialCoalescer<{ readonly operation: AuditedOperation; readonly outcome: string }>({
     clock,
-    identify: ({ sender }) => sender.name ?? `uid ${sender.uid}`,
-    write: (operation, repeated) => auditor.note(operation, 'denied', repeated),
+    identify: ({ operation: { sender }, outcome }) => `${sender.name ?? `uid ${sender.uid}`} ${outcome}`,
+    write: ({ operation, outcome }, repeated) => auditor.note(operation, outcome, repeated),
   });
+  const failed = (operation: AuditedOperation, outcome: string): void => failures.add({ operation, outcome });
 
   const vaults = new VaultSet({
     memory,
@@ -96,7 +97,8 @@ async function start(foundation: Foundation): Promise<Service> {
         memory,
         vaults,
         auditor,
-        access: new AccessControl(configuration, (operation) => denials.add(operation)),
+        failed,
+        access: new AccessControl(configuration, (operation) => failed(operation, 'denied')),
       }),
       ...vaultHandlers(vaultOptions),
       ...statusHandler(foundation, keyring, vaults),
@@ -122,7 +124,7 @@ async function start(foundation: Foundation): Promise<Service> {
   return {
     reconfigure: () => undefined,
     async stop() {
-      denials.close();
+      failures.close();
       await auditor.flush();
       await connected().close();
       keyring.forget();

@@ -3,8 +3,9 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Handlers, Incoming, Outgoing, Sender } from '../../bus/handler.ts';
 import { SesameError } from '../../core/errors.ts';
 import { longestValue, requireSecretName } from '../../core/names.ts';
+import { MutualExclusion } from '../../factors/mutual-exclusion.ts';
 import type { SecretMemory } from '../../memory/secret-bytes.ts';
-import type { AccessControl } from './access.ts';
+import { type AccessControl, clientName } from './access.ts';
 import type { AuditedOperation, Auditor } from './auditor.ts';
 import { environmentPage } from './environment.ts';
 import type { VaultSet } from './vault-set.ts';
@@ -14,11 +15,14 @@ export interface SecretHandlersOptions {
   readonly vaults: VaultSet;
   readonly access: AccessControl;
   readonly auditor: Auditor;
+  /** Told of each read that did not succeed: many of one client must not push everything else out of the audit chain. */
+  readonly failed: (operation: AuditedOperation, outcome: string) => void;
 }
 
 /** Answers for single secrets and for all of a profile at once. Everything is checked against the access rules and audited. */
 export function secretHandlers(options: SecretHandlersOptions): Handlers {
-  const { vaults, access, auditor } = options;
+  const { vaults, access, auditor, failed } = options;
+  const turns = new MutualExclusion();
   return {
     async 'secret-get'({ body, sender }) {
       const operation = operationOf('get', body, sender);
@@ -29,7 +33,7 @@ export function secretHandlers(options: SecretHandlersOptions): Handlers {
         auditor.note(operation, 'success');
         return { body: {}, attachment };
       } catch (thrown) {
-        auditor.note(operation, outcomeOf(thrown));
+        failed(operation, outcomeOf(thrown));
         throw thrown;
       }
     },
@@ -40,17 +44,21 @@ export function secretHandlers(options: SecretHandlersOptions): Handlers {
       requireSecretName(body.name);
       const value = attachment?.bytes ?? Buffer.alloc(0);
       if (value.length > longestValue) throw SesameError.of('value-too-long', { length: value.length, limit: longestValue });
-      const vault = await vaults.require(body.profile);
-      return { body: await auditor.change(operation, () => vault.set(body.name, attachment?.bytes ?? value)) };
+      await vaults.require(body.profile);
+      // Asked for again: while the entry was being written a rekey may have begun or ended.
+      const set = async () => (await vaults.require(body.profile)).set(body.name, value);
+      return { body: await auditor.change(operation, set) };
     },
 
     async 'secret-delete'({ body, sender }) {
       const operation = operationOf('delete', body, sender);
       access.require(operation);
       const vault = await vaults.require(body.profile);
-      if (!vault.has(body.name))
+      if (!vault.has(body.name)) {
+        failed(operation, 'not-found');
         throw SesameError.of('secret-not-found', { profile: body.profile, name: JSON.stringify(body.name) });
-      await auditor.change(operation, () => vault.delete(body.name));
+      }
+      await auditor.change(operation, async () => (await vaults.require(body.profile)).delete(body.name));
       return { body: {} };
     },
 
@@ -62,7 +70,8 @@ export function secretHandlers(options: SecretHandlersOptions): Handlers {
       return { body };
     },
 
-    'secret-environment': (request) => environmentPage(options, request),
+    // Each holds locked memory for its values until it is done, so one of a client at a time.
+    'secret-environment': (request) => turns.run(clientName(request.sender), () => environmentPage(options, request)),
   };
 }
 

@@ -92,6 +92,16 @@ export function vaultHandlers(options: VaultHandlersOptions): Handlers {
       });
     },
 
+    async 'factor-replace'({ body: { profile, factor: name, evidence: parts }, attachment, sender }) {
+      await vaults.require(profile);
+      return await withEvidence(memory, 'factor-replace', parts, attachment, async (evidence) => {
+        const recoveryKey = await auditor.change({ action: 'factor-replace', profile, key: name, sender }, () =>
+          replaceFactor(options, profile, name, evidence),
+        );
+        return { body: {}, ...(recoveryKey && { attachment: recoveryKey }) };
+      });
+    },
+
     async 'factor-remove'({ body: { profile, factor: name, evidence: parts }, attachment, sender }) {
       await vaults.require(profile);
       return await withEvidence(memory, 'factor-remove', parts, attachment, async (evidence) => {
@@ -163,18 +173,33 @@ async function addFactor(
   evidence: readonly Evidence[],
 ): Promise<SecretBytes | undefined> {
   const factor = requireFactorId(name);
+  // While the entry was being written a rekey may have begun, whose new files would not know of this change.
+  await vaults.require(profile);
   const added = await keyring.add(profile, factor, evidence, vaults.masterKey(profile));
   if (added.state === 'added') return added.recoveryKey;
   const rekeyed = await keyChanges.rekey({ profile, evidence, newRecovery: false, change: { add: requirePolicyFactorId(name) } });
   return rekeyed.recoveryKey;
 }
 
+async function replaceFactor(
+  { keyring, vaults, keyChanges }: VaultHandlersOptions,
+  profile: string,
+  name: string,
+  evidence: readonly Evidence[],
+): Promise<SecretBytes | undefined> {
+  const replaced = await keyring.replace(profile, requireFactorId(name), evidence, vaults.masterKey(profile));
+  if (replaced.state === 'replaced') return replaced.recoveryKey;
+  const change = { replace: requirePolicyFactorId(name) };
+  return (await keyChanges.rekey({ profile, evidence, newRecovery: false, change })).recoveryKey;
+}
+
 async function removeFactor(
-  { keyring, keyChanges }: VaultHandlersOptions,
+  { keyring, vaults, keyChanges }: VaultHandlersOptions,
   profile: string,
   name: string,
   evidence: readonly Evidence[],
 ): Promise<void> {
+  await vaults.require(profile); // as above
   const removed = await keyring.remove(profile, requireFactorId(name));
   if (removed.state === 'removed') return;
   await keyChanges.rekey({ profile, evidence, newRecovery: false, change: { remove: requirePolicyFactorId(name) } });
