@@ -54,11 +54,14 @@ const commands = {
   check,
   fix,
   test() {
-    installDebianPackages([...testPackages, ...devicePackages], 'the tests');
+    installDebianPackages(testPackages, 'the tests');
     build();
     check();
     tests(22, [...units(), ...product()]);
     tests(24, units());
+  },
+  'test-device'() {
+    installDebianPackages([...testPackages, ...devicePackages], 'the device tests');
     tests(22, device());
   },
   'test-long'() {
