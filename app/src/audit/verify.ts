@@ -37,7 +37,7 @@ export interface AuditReport {
 }
 
 /** Lines after which others get their turn. */
-const linesPerTurn = 1000;
+const linesPerTurn = 100;
 
 /**
  * Judges the chain, not the contents of its actions: in constant memory, with the full files that stand beside `path`, and

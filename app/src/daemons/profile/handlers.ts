@@ -9,6 +9,7 @@ import { health } from '../health.ts';
 import { appendReported } from './audit-reports.ts';
 import type { InstallationFiles } from './installation.ts';
 import type { Profiles } from './profiles.ts';
+import { sharedRuns } from './shared-runs.ts';
 
 export interface ProfileHandlersOptions {
   readonly foundation: Foundation;
@@ -22,6 +23,11 @@ export interface ProfileHandlersOptions {
 /** Answers for profiles, the audit chain and the bus's own keys. */
 export function profileHandlers(options: ProfileHandlersOptions): Handlers {
   const { foundation, audit, profiles, installation, bus } = options;
+  // It reads the whole chain, and every client may ask for it.
+  const verify = sharedRuns(async () => {
+    await audit.flush();
+    return await verifyChain(audit.path, audit.verification());
+  });
   return {
     async 'profile-status'() {
       const { sequence, attestation, problem } = audit.status();
@@ -97,8 +103,7 @@ export function profileHandlers(options: ProfileHandlersOptions): Handlers {
     },
 
     async 'audit-verify'() {
-      await audit.flush();
-      const { path, entries, first, last, hash, head, attestation } = await verifyChain(audit.path, audit.verification());
+      const { path, entries, first, last, hash, head, attestation } = await verify();
       return { body: { path, entries, first, last, hash, head, attestation } };
     },
 
