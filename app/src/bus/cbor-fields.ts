@@ -10,6 +10,9 @@ const nullByte = 0xf6;
 const oneByteFollows = 24;
 const eightBytesFollow = 27;
 
+/** The least value that needs one, two, four and eight bytes. */
+const leastOfSize = [oneByteFollows, 0x100, 0x1_0000, 0x1_0000_0000] as const;
+
 /** Writes the few kinds of CBOR items that headers are made of, in the shortest form. A general encoder takes eight times as long. */
 export class CborFieldWriter {
   readonly #buffer: Buffer;
@@ -31,6 +34,12 @@ export class CborFieldWriter {
   text(value: string): void {
     this.#head(majorText, Buffer.byteLength(value));
     this.#end += this.#buffer.write(value, this.#end);
+  }
+
+  /** A text of ASCII characters, whose length need not be found out. */
+  ascii(value: string): void {
+    this.#head(majorText, value.length);
+    this.#end += this.#buffer.write(value, this.#end, 'latin1');
   }
 
   /** The head of a byte string, whose bytes the caller puts behind it. */
@@ -135,14 +144,13 @@ export class CborFieldReader {
 
   #longHead(short: number): number {
     if (short > eightBytesFollow) throw this.#malformed('a length is indefinite or reserved');
-    const size = 2 ** (short - oneByteFollows);
+    const size = 1 << (short - oneByteFollows);
     const start = this.#advance(size);
     const value =
       size === 8
         ? this.#buffer.readUInt32BE(start) * 0x1_0000_0000 + this.#buffer.readUInt32BE(start + 4)
         : this.#buffer.readUIntBE(start, size);
-    const least = size === 1 ? oneByteFollows : 2 ** (4 * size);
-    if (value < least) throw this.#malformed('a number is not in its shortest form');
+    if (value < (leastOfSize[short - oneByteFollows] ?? 0)) throw this.#malformed('a number is not in its shortest form');
     if (!Number.isSafeInteger(value)) throw this.#malformed('a number is too large');
     return value;
   }

@@ -139,8 +139,9 @@ export class Dispatcher {
       // Whoever answers validates the body; in between nobody needs to know what it says.
       const relay = this.#options.relayTo(answeredBy);
       if (relay === undefined) throw notConnected(answeredBy);
-      const stamped = { ...header, origin: connection.origin };
-      relay.forward(stamped, attachment, (answer) => this.#finish(connection, header, answer, relay.target.origin));
+      relay.forward(header, connection.origin, attachment, (answer) =>
+        this.#finish(connection, header, answer, relay.target.origin),
+      );
     }
   }
 

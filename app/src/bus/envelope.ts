@@ -95,10 +95,10 @@ function writeFields(fields: CborFieldWriter, header: Header, attachmentLength: 
   fields.array(headerItems);
   fields.unsigned(envelopeTypes.indexOf(header.type));
   fields.text(header.kind);
-  fields.text(header.id);
+  fields.ascii(header.id);
   if (correlation === undefined) fields.null();
-  else fields.text(correlation);
-  fields.text(header.sender);
+  else fields.ascii(correlation);
+  fields.ascii(header.sender);
   fields.unsigned(header.wall_ms);
   fields.unsigned(header.monotonic_ms);
   fields.unsigned(securityLevels.indexOf(header.level));

@@ -3,7 +3,7 @@ import { SesameError } from '../core/errors.ts';
 import { uuidV7 } from '../core/uuid.ts';
 import { type Answer, errorAnswer } from './answer.ts';
 import type { Connection } from './connection.ts';
-import type { Envelope, Header } from './envelope.ts';
+import type { Envelope, Header, Origin } from './envelope.ts';
 
 interface PendingRelay {
   readonly kind: string;
@@ -22,14 +22,15 @@ export class Relay {
   }
 
   /**
-   * @param header with its origin stamped; it gets an id of our own, for two clients may have chosen the same
+   * @param header gets an id of our own, for two clients may have chosen the same
+   * @param origin stamped over whatever the header claims
    * @param deliver called once, in the tick in which the answer arrived; its attachment is wiped afterwards
    * @throws SesameError daemon-busy, frame-too-long
    */
-  forward(header: Header, attachment: Uint8Array | undefined, deliver: (answer: Answer) => void): void {
+  forward(header: Header, origin: Origin, attachment: Uint8Array | undefined, deliver: (answer: Answer) => void): void {
     if (this.target.full) throw SesameError.of('daemon-busy', { daemon: this.daemon, reason: 'its queue is full' });
     const id = uuidV7(header.wall_ms);
-    this.target.send({ ...header, id }, attachment);
+    this.target.send(restamped(header, id, origin), attachment);
     this.#pending.set(id, { kind: header.kind, deliver });
   }
 
@@ -50,4 +51,10 @@ export class Relay {
       deliver(errorAnswer(SesameError.of('connection-closed', { daemon: this.daemon, kind })));
     }
   }
+}
+
+/** Written out: a spread of the header would take as long as encrypting it. */
+function restamped(header: Header, id: string, origin: Origin): Header {
+  const { type, kind, correlation, sender, wall_ms, monotonic_ms, level, body } = header;
+  return { type, kind, id, correlation, sender, wall_ms, monotonic_ms, level, origin, body };
 }

@@ -264,6 +264,20 @@ export const secretsRequests = {
     /** The attachment is the recovery key as text when `factor` is `recovery`. */
     reply: nothing,
   },
+  'factor-replace': {
+    answeredBy: 'daemon-secrets',
+    level: 'secrets-only',
+    attachment: true,
+    /** `evidence` holds the new evidence of `factor` and, in `all` mode, that of every other factor. */
+    body: {
+      type: 'object',
+      properties: { profile: profileName, factor: text(32), evidence },
+      required: ['profile', 'factor', 'evidence'],
+      additionalProperties: false,
+    },
+    /** The attachment is the new recovery key as text when `factor` is `recovery`. */
+    reply: nothing,
+  },
   'factor-remove': {
     answeredBy: 'daemon-secrets',
     level: 'secrets-only',

@@ -168,7 +168,7 @@ export class BusServer {
     timeoutMs = defaultTimeoutMs,
   ): Promise<Reply<Kind>> {
     const { answeredBy, level } = requests[kind];
-    const header = this.#headers.write({ type: 'request', kind, level, body: encodeCbor(body), origin: this.#origin });
+    const header = this.#headers.write({ type: 'request', kind, level, body: encodeCbor(body) });
     return new Promise((resolve, reject) => {
       const relay = this.#routes.to(answeredBy);
       if (relay === undefined) throw notConnected(answeredBy);
@@ -177,7 +177,7 @@ export class BusServer {
         timedOut = true;
         reject(SesameError.of('request-timed-out', { daemon: answeredBy, kind, seconds: timeoutMs / 1000 }));
       }, timeoutMs);
-      relay.forward(header, attachment, (answer) => {
+      relay.forward(header, this.#origin, attachment, (answer) => {
         clearTimeout(timer);
         if (timedOut) return;
         try {
