@@ -44,11 +44,12 @@ export class Evidence {
 
   /**
    * All parts one after the other; the caller releases them. Undefined when there is nothing to send.
-   * @throws SesameError password-empty
+   * @throws SesameError password-empty, recovery-key-malformed
    */
   join(): SecretBytes | undefined {
-    if (this.#parts.some(({ factor, bytes }) => factor === 'password' && bytes.length === 0))
-      throw SesameError.of('password-empty', {});
+    const isEmpty = (wanted: string) => this.#parts.some(({ factor, bytes }) => factor === wanted && bytes.length === 0);
+    if (isEmpty('password')) throw SesameError.of('password-empty', {});
+    if (isEmpty('recovery')) throw SesameError.of('recovery-key-malformed', { reason: 'it is empty' });
     const length = this.#parts.reduce((sum, { bytes }) => sum + bytes.length, 0);
     if (length === 0) return undefined;
     const joined = this.#memory.allocate(length);
