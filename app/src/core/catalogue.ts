@@ -97,7 +97,7 @@ export const errorCatalogue = {
   },
   'factor-enrolled': {
     exit: Exit.alreadySo,
-    message: 'profile {profile} has the factor {factor} already; remove it first to replace it',
+    message: 'profile {profile} has the factor {factor} already; replace it with: sesame factor replace {factor} -p {profile}',
   },
   'factor-last': {
     exit: Exit.usage,

@@ -1,16 +1,23 @@
 // SPDX-License-Identifier: MIT
 import { SesameError } from '../core/errors.ts';
-import { removeWiped } from '../linux/files.ts';
+import { removeWiped, writeDurably } from '../linux/files.ts';
 import type { SecretBytes } from '../memory/secret-bytes.ts';
 import { type Enrolment, writeMeta } from './enrolment.ts';
 import type { Evidence, Factor } from './factor.ts';
 import { type FactorId, isPolicyFactorId, type PolicyFactorId } from './factor-id.ts';
 import { isCombined, requireSatisfiable } from './policy.ts';
-import { profileFile } from './profile-files.ts';
+import { fileMode, profileFile } from './profile-files.ts';
 import { newRecoveryKey } from './recovery-key.ts';
 import { type Factors, requireFactor } from './registry.ts';
 import { writeWrap } from './staging.ts';
-import { passwordIsMasterKey, type VaultMeta, withFactors, withoutFactor, withRecovery } from './vault-meta.ts';
+import {
+  passwordIsMasterKey,
+  type VaultMeta,
+  withFactors,
+  withoutFactor,
+  withRecovery,
+  withRenewedFactor,
+} from './vault-meta.ts';
 import { readFactorFile } from './verification.ts';
 
 /** `rekey-needed`: nothing was changed, the change takes a new master key and goes through stageRekey. */
@@ -25,6 +32,14 @@ export type Added =
 export interface Removed {
   readonly state: 'removed' | 'rekey-needed';
 }
+
+export type Replaced =
+  | {
+      readonly state: 'replaced';
+      /** As text, to be shown once; the caller releases it. Only when recovery was replaced. */
+      readonly recoveryKey?: SecretBytes;
+    }
+  | { readonly state: 'rekey-needed' };
 
 export interface Addition {
   readonly enrolment: Enrolment;
@@ -84,6 +99,46 @@ async function enrol(
     if (!written) removeWiped(profileFile(directory, context.profile, factor.fileSuffix));
     throw thrown;
   }
+}
+
+/** The same master key under new evidence. `Addition` as for a new factor, which this one is from now on. */
+export async function replaceFactor({ enrolment, factors, factor: id, evidence, masterKey, now }: Addition): Promise<Replaced> {
+  const { meta, context, enrolled } = enrolment;
+  const { profile } = context;
+  if (!enrolled.has(id)) throw SesameError.of('factor-not-enrolled', { profile, factor: id });
+  const factor = requireFactor(factors, id);
+  if (!isPolicyFactorId(id)) return await replaceRecovery(enrolment, factor, masterKey, now);
+  const given = evidence.find((part) => part.factor === id);
+  if (given === undefined) throw SesameError.of('factor-evidence-missing', { profile, factor: id });
+  // Where the password gives the master key itself, a new one gives another.
+  if (isCombined(meta.auth_policy) || (id === 'password' && passwordIsMasterKey(meta))) return { state: 'rekey-needed' };
+  await rewrap(enrolment, factor, given.bytes, masterKey, (label) => withRenewedFactor(meta, id, label, now));
+  return { state: 'replaced' };
+}
+
+async function replaceRecovery(enrolment: Enrolment, factor: Factor, masterKey: SecretBytes, now: number): Promise<Replaced> {
+  const recoveryKey = newRecoveryKey(enrolment.context.memory);
+  try {
+    await rewrap(enrolment, factor, recoveryKey, masterKey, () => withRecovery(enrolment.meta, now));
+    return { state: 'replaced', recoveryKey };
+  } catch (thrown) {
+    recoveryKey.release();
+    throw thrown;
+  }
+}
+
+/** The wrap goes last: until it is there whole, the old evidence opens the vault and nothing else does. */
+async function rewrap(
+  { directory, context }: Enrolment,
+  factor: Factor,
+  evidence: SecretBytes,
+  masterKey: SecretBytes,
+  renewed: (label: string) => VaultMeta,
+): Promise<void> {
+  const path = profileFile(directory, context.profile, factor.fileSuffix);
+  const bytes = await factor.wrap(context, evidence, masterKey);
+  writeMeta(directory, context.profile, renewed(factor.label({ path, bytes })));
+  writeDurably(path, bytes, fileMode);
 }
 
 export function removeFactor(enrolment: Enrolment, factors: Factors, id: FactorId): Removed {

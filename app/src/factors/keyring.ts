@@ -7,7 +7,7 @@ import type { SecretBytes, SecretMemory } from '../memory/secret-bytes.ts';
 import { UnlockAttempts } from './attempts.ts';
 import { type Enrolment, readEnrolment } from './enrolment.ts';
 import { type Evidence, type Factor, pieceLength } from './factor.ts';
-import { type Added, addFactor, type Removed, removeFactor } from './factor-changes.ts';
+import { type Added, addFactor, type Removed, type Replaced, removeFactor, replaceFactor } from './factor-changes.ts';
 import type { FactorId, PolicyFactorId } from './factor-id.ts';
 import { type Initialised, type InitialiseOptions, initialiseVault } from './initialisation.ts';
 import { MutualExclusion } from './mutual-exclusion.ts';
@@ -21,7 +21,7 @@ import { recoveryEnrolledAt } from './vault-meta.ts';
 import { type OpensVault, verifyEvidence } from './verification.ts';
 
 export type { Evidence } from './factor.ts';
-export type { Added, Removed } from './factor-changes.ts';
+export type { Added, Removed, Replaced } from './factor-changes.ts';
 export type { Initialised, InitialiseOptions } from './initialisation.ts';
 export type { RekeyChange, RekeyOptions, StagedRekey } from './rekey.ts';
 
@@ -183,6 +183,24 @@ export class Keyring {
   }
 
   /**
+   * Gives a factor of an unlocked vault new evidence, in place of the old one; no other factor is touched. For `recovery` a new
+   * recovery key is made and is in the result. Old copies of the file still open old copies of the vault: offer a rekey.
+   * @param evidence with the new one of this factor in it
+   * @param masterKey of the unlocked vault
+   * @throws SesameError factor-not-enrolled, factor-unknown, factor-evidence-missing, password-empty, storage errors; then the old
+   *   evidence still holds
+   */
+  replace(profile: string, id: FactorId, evidence: readonly Evidence[], masterKey: SecretBytes): Promise<Replaced> {
+    return this.#withEnrolment(profile, async (enrolment) => {
+      assert(masterKey.length === pieceLength, 'a master key of 32 bytes');
+      const now = this.#now();
+      const replaced = await replaceFactor({ enrolment, factors: this.#factors, factor: id, evidence, masterKey, now });
+      this.#partial.forget(profile);
+      return replaced;
+    });
+  }
+
+  /**
    * Removes a factor. Its file is overwritten, but an old copy of it still opens old copies of the vault: offer a rekey.
    * @throws SesameError factor-not-enrolled, factor-last, factor-required, file-damaged, storage errors
    */
@@ -204,8 +222,10 @@ export class Keyring {
     return this.#withEnrolment(options.profile, async (enrolment) => {
       const verify = (evidence: readonly Evidence[]) => this.#verify(enrolment, evidence);
       const staged = await stageRekey(options, { enrolment, factors: this.#factors, verify, now: this.#now() });
-      // Staging succeeds only with evidence that would have unlocked the vault.
-      this.#complete(options.profile);
+      this.#partial.forget(options.profile);
+      // Staging succeeds only with evidence that would have unlocked the vault, unless that of one factor is new.
+      const proved = options.change === undefined || !('replace' in options.change);
+      if (proved) this.#attempts.reset(options.profile);
       return staged;
     });
   }

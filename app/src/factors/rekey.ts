@@ -11,15 +11,25 @@ import { profileFile, profileFileName, wrapSuffixes } from './profile-files.ts';
 import { newRecoveryKey } from './recovery-key.ts';
 import { type Factors, requireFactor } from './registry.ts';
 import { type StagedFactor, stageKeys } from './staging.ts';
-import { recoveryEnrolledAt, type VaultMeta, withFactors, withPasswordAsMasterKey, withRecovery } from './vault-meta.ts';
+import {
+  recoveryEnrolledAt,
+  type VaultMeta,
+  withFactors,
+  withoutFactor,
+  withPasswordAsMasterKey,
+  withRecovery,
+} from './vault-meta.ts';
 import { requireDistinct } from './verification.ts';
 
 /** A change of factors that takes a new master key. */
-export type RekeyChange = { readonly add: PolicyFactorId } | { readonly remove: PolicyFactorId };
+export type RekeyChange =
+  | { readonly add: PolicyFactorId }
+  | { readonly remove: PolicyFactorId }
+  | { readonly replace: PolicyFactorId };
 
 export interface RekeyOptions {
   readonly profile: string;
-  /** Of the factors that stay, of the one that is added, and of recovery if its key is to stay valid. */
+  /** Of the factors that stay, the new one of the factor that is added or replaced, and of recovery if its key is to stay valid. */
   readonly evidence: readonly Evidence[];
   /** An existing directory beside the vaults where the files of the next generation appear under their final names. */
   readonly targetDirectory: string;
@@ -60,7 +70,7 @@ interface Plan {
 /** Makes the key files of a vault's next generation; the salt and what the metadata says otherwise stay. */
 export async function stageRekey(options: RekeyOptions, { enrolment, factors, verify, now }: Surroundings): Promise<StagedRekey> {
   const plan = planRekey(options, enrolment, factors);
-  releasePieces(await verify(options.evidence.filter(({ factor }) => factor !== addition(options.change))));
+  releasePieces(await verify(options.evidence.filter(({ factor }) => factor !== newlyProved(options.change))));
 
   const { context, meta, enrolled } = enrolment;
   const recoveryKey = options.newRecovery ? newRecoveryKey(context.memory) : undefined;
@@ -78,7 +88,9 @@ export async function stageRekey(options: RekeyOptions, { enrolment, factors, ve
       enrolled_at: now,
     }));
     const recoveryAt = recoveryKey ? now : plan.recovery && recoveryEnrolledAt(meta);
-    writeMeta(directory, context.profile, nextMeta(meta, entries, recoveryAt));
+    const renewed = entries.find(({ factor_id }) => factor_id === replacement(options.change));
+    const before = renewed === undefined ? meta : withoutFactor(meta, renewed.factor_id);
+    writeMeta(directory, context.profile, nextMeta(before, entries, recoveryAt));
 
     const kept: FactorId[] = plan.policyFactors.map(({ id }) => id);
     if (recovery !== undefined) kept.push('recovery');
@@ -99,7 +111,10 @@ function planRekey(options: RekeyOptions, { context, meta, enrolled }: Enrolment
   const added = addition(change);
   const removed = removal(change);
   if (added !== undefined && enrolled.has(added)) throw SesameError.of('factor-enrolled', { profile, factor: added });
-  if (removed !== undefined && !enrolled.has(removed)) throw SesameError.of('factor-not-enrolled', { profile, factor: removed });
+  for (const present of [removed, replacement(change)]) {
+    if (present !== undefined && !enrolled.has(present))
+      throw SesameError.of('factor-not-enrolled', { profile, factor: present });
+  }
 
   const given = new Map(evidence.map(({ factor, bytes }) => [factor, bytes]));
   if (change !== undefined) requireEveryProof(options, enrolled, given);
@@ -131,6 +146,15 @@ function addition(change: RekeyChange | undefined): PolicyFactorId | undefined {
 
 function removal(change: RekeyChange | undefined): PolicyFactorId | undefined {
   return change !== undefined && 'remove' in change ? change.remove : undefined;
+}
+
+function replacement(change: RekeyChange | undefined): PolicyFactorId | undefined {
+  return change !== undefined && 'replace' in change ? change.replace : undefined;
+}
+
+/** The factor whose evidence nothing can verify yet. */
+function newlyProved(change: RekeyChange | undefined): PolicyFactorId | undefined {
+  return addition(change) ?? replacement(change);
 }
 
 function nextMeta(meta: VaultMeta, entries: VaultMeta['enrolled_factors'], recoveryAt: number | undefined): VaultMeta {

@@ -99,6 +99,12 @@ export function withFactors(meta: VaultMeta, factors: readonly EnrolledFactor[])
   return { ...meta, enrolled_factors: factors.map((factor) => before.get(factor.factor_id) ?? factor) };
 }
 
+/** The same vault with one factor enrolled anew. */
+export function withRenewedFactor(meta: VaultMeta, id: PolicyFactorId, label: string, enrolledAt: number): VaultMeta {
+  const renew = (factor: EnrolledFactor) => (factor.factor_id === id ? { ...factor, label, enrolled_at: enrolledAt } : factor);
+  return { ...meta, enrolled_factors: meta.enrolled_factors.map(renew) };
+}
+
 export function withoutFactor(meta: VaultMeta, id: FactorId): VaultMeta {
   return { ...meta, enrolled_factors: meta.enrolled_factors.filter((factor) => factor.factor_id !== id) };
 }

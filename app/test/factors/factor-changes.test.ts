@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, truncateSync } from 'node:fs';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import type { Factor } from '../../src/factors/factor.ts';
+import type { Evidence, Factor } from '../../src/factors/factor.ts';
+import type { FactorId } from '../../src/factors/factor-id.ts';
 import type { AuthPolicy } from '../../src/factors/policy.ts';
 import { builtInFactors } from '../../src/factors/registry.ts';
 import type { SecretBytes } from '../../src/memory/secret-bytes.ts';
@@ -94,6 +95,111 @@ describe('adding a recovery key', () => {
   it('is refused when there is one', async () => {
     const { masterKey } = await fixture.initialise([password()], 'any', true);
     await assert.rejects(fixture.keyring.add('home', 'recovery', [], keyOf(masterKey)), failsWith('factor-enrolled', 'recovery'));
+  });
+});
+
+describe('replacing a factor', () => {
+  const replace = (id: FactorId, presented: Evidence[], masterKey: string) =>
+    fixture.keyring.replace('home', id, presented, keyOf(masterKey));
+
+  it('opens the vault with the new evidence and no longer with the old', async () => {
+    const { masterKey } = await fixture.initialise([password('old')]);
+    assert.deepEqual(await replace('password', [password('new')], masterKey), { state: 'replaced' });
+    await assert.rejects(unlock(password('old')), failsWith('authentication-failed', 'password'));
+    fixture.clock.advance(60_000);
+    assert.equal(await unlock(password('new')), masterKey);
+  });
+
+  it('changes nothing about the other factors', async () => {
+    const { masterKey, recoveryKey } = await fixture.initialise([password('old'), tpm()], 'any', true);
+    const wrap = () => [readFileSync(fixture.path('tpm-enrollment'), 'hex'), readFileSync(fixture.path('recovery-wrap'), 'hex')];
+    const before = wrap();
+    await replace('password', [password('new')], masterKey);
+    assert.deepEqual(wrap(), before);
+    assert.deepEqual([await unlock(tpm()), await unlock(recovery(recoveryKey))], [masterKey, masterKey]);
+  });
+
+  it('records the time in the metadata and keeps the rest of it', async () => {
+    const { masterKey } = await fixture.initialise([password('old'), tpm()]);
+    const meta = () => JSON.parse(readFileSync(fixture.path('vault-meta'), 'utf8'));
+    const before = meta();
+    fixture.clock.advance(5_000);
+    await replace('password', [password('new')], masterKey);
+    before.enrolled_factors[0].enrolled_at = 1_700_000_005;
+    assert.deepEqual(meta(), before);
+  });
+
+  it('works in policy mode', async () => {
+    const policy: AuthPolicy = { policy: { required: ['tpm'], additional_required: 1 } };
+    const { masterKey } = await fixture.initialise([password('old'), tpm()], policy);
+    await replace('password', [password('new')], masterKey);
+    assert.equal(await unlock(password('new'), tpm()), masterKey);
+  });
+
+  for (const policy of ['any', 'all'] satisfies AuthPolicy[]) {
+    it(`in ${policy} mode gives a new recovery key and makes the old one useless`, async () => {
+      const { masterKey, recoveryKey } = await fixture.initialise([password()], policy, true);
+      const replaced = await replace('recovery', [], masterKey);
+      assert.equal(replaced.state, 'replaced');
+      assert.equal(await unlock(recovery(replaced.state === 'replaced' ? replaced.recoveryKey : undefined)), masterKey);
+      await assert.rejects(unlock(recovery(recoveryKey)), failsWith('authentication-failed', 'recovery'));
+    });
+  }
+
+  it('in all mode changes nothing and asks for a rekey', async () => {
+    const { masterKey } = await fixture.initialise([password('old'), tpm()], 'all');
+    const before = fixture.snapshot();
+    assert.deepEqual(await replace('password', [password('new'), tpm()], masterKey), { state: 'rekey-needed' });
+    assert.deepEqual(fixture.snapshot(), before);
+  });
+
+  it('is refused when the factor is not enrolled', async () => {
+    const { masterKey } = await fixture.initialise([password()]);
+    await assert.rejects(replace('tpm', [tpm()], masterKey), failsWith('factor-not-enrolled', 'tpm'));
+  });
+
+  it('is refused without the new evidence', async () => {
+    const { masterKey } = await fixture.initialise([password(), tpm()]);
+    await assert.rejects(replace('password', [tpm()], masterKey), failsWith('factor-evidence-missing', 'password'));
+  });
+
+  it('leaves the old evidence working when it cannot be written', async () => {
+    const { masterKey } = await fixture.initialise([password('old'), tpm()]);
+    const token = tokenFactor('tpm');
+    // A directory in the place of the metadata makes the rename fail, for root too.
+    const wrap: Factor['wrap'] = async (context, evidence, piece) => {
+      renameSync(fixture.path('vault-meta'), fixture.path('kept'));
+      mkdirSync(fixture.path('vault-meta'));
+      return await token.wrap(context, evidence, piece);
+    };
+    fixture.open({ factors: [...builtInFactors, { ...token, wrap }] });
+    await assert.rejects(replace('tpm', [tpm('another')], masterKey), failsWith('storage-failed', 'vault-meta'));
+    rmSync(fixture.path('vault-meta'), { recursive: true });
+    renameSync(fixture.path('kept'), fixture.path('vault-meta'));
+    assert.equal(await unlock(tpm()), masterKey);
+  });
+
+  it('leaves the caller its master key, and gives every other page of secret memory back', async () => {
+    const masterKey = keyOf((await fixture.initialise([password('old')])).masterKey);
+    const held = password('new');
+    const before = memory.status().pagesInUse;
+    await fixture.keyring.replace('home', 'password', [held], masterKey);
+    assert.deepEqual([masterKey.released, memory.status().pagesInUse], [false, before]);
+  });
+
+  it('forgets a partial unlock that rested on it', async () => {
+    const policy: AuthPolicy = { policy: { required: [], additional_required: 2 } };
+    const { masterKey } = await fixture.initialise([password('old'), tpm()], policy);
+    await fixture.keyring.unlock('home', [password('old')]);
+    await replace('password', [password('new')], masterKey);
+    assert.equal(fixture.keyring.partialUnlock('home'), undefined);
+  });
+
+  it('does not forget earlier failures: nothing was proved', async () => {
+    const { masterKey } = await fixture.initialise([password('old')]);
+    await assert.rejects(unlock(password('wrong')), failsWith('authentication-failed'));
+    await replace('password', [password('new')], masterKey);
+    assert.equal(readFileSync(fixture.path('unlock-attempts'), 'latin1'), '1\n');
   });
 });
 

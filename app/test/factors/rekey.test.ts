@@ -153,12 +153,42 @@ describe('a rekey in all mode', () => {
     assert.deepEqual([dropped, await unlock(password())], [['tpm'], hex]);
   });
 
+  it('replaces a factor, whose new evidence nothing could verify, by a piece of its own', async () => {
+    await fixture.initialise([password('old'), tpm()], 'all');
+    fixture.clock.advance(7_000);
+    const { hex, kept, dropped } = await rekey([password('new'), tpm()], { replace: 'password' });
+    assert.deepEqual([kept, dropped], [['password', 'tpm'], []]);
+    await assert.rejects(unlock(password('old')), failsWith('authentication-failed', 'password'));
+    fixture.clock.advance(60_000);
+    assert.equal(await unlock(password('new'), tpm()), hex);
+    const meta = JSON.parse(readFileSync(fixture.path('vault-meta'), 'utf8'));
+    const times = meta.enrolled_factors.map((factor: { enrolled_at: number }) => factor.enrolled_at);
+    assert.deepEqual(times, [1_700_000_007, 1_700_000_000]);
+  });
+
+  it('that replaces a factor still verifies the others', async () => {
+    await fixture.initialise([password('old'), tpm()], 'all');
+    const wrong = [password('new'), tpm('another')];
+    await assert.rejects(stage(wrong, { replace: 'password' }), failsWith('authentication-failed', 'tpm'));
+  });
+
+  it('that replaces a factor does not forget earlier failures', async () => {
+    await fixture.initialise([password('old')], 'all');
+    await assert.rejects(unlock(password('wrong')), failsWith('authentication-failed'));
+    fixture.clock.advance(60_000);
+    await rekey([password('new')], { replace: 'password' });
+    assert.equal(fixture.snapshot().has('home.unlock-attempts'), true);
+  });
+
   const refused: [string, Evidence[], RekeyChange, Parameters<typeof failsWith>][] = [
     ['adding without the new evidence', [password(), tpm()], { add: 'yubikey' }, ['factor-evidence-missing', 'yubikey']],
     ['adding without that of a present factor', [password(), yubikey()], { add: 'yubikey' }, ['factor-evidence-missing', 'tpm']],
     ['adding what is there', [password(), tpm()], { add: 'tpm' }, ['factor-enrolled', 'tpm']],
     ['removing without that of a factor that stays', [tpm()], { remove: 'tpm' }, ['factor-evidence-missing', 'password']],
     ['removing what is not there', [password(), tpm()], { remove: 'yubikey' }, ['factor-not-enrolled', 'yubikey']],
+    ['replacing without the new evidence', [tpm()], { replace: 'password' }, ['factor-evidence-missing', 'password']],
+    ['replacing without that of another factor', [password()], { replace: 'password' }, ['factor-evidence-missing', 'tpm']],
+    ['replacing what is not there', [password(), tpm()], { replace: 'yubikey' }, ['factor-not-enrolled', 'yubikey']],
     ['the new evidence twice', [password(), tpm(), yubikey(), yubikey()], { add: 'yubikey' }, ['factor-repeated', 'yubikey']],
   ];
   for (const [what, evidence, change, expected] of refused) {
@@ -188,7 +218,9 @@ describe('a rekey in all mode', () => {
 describe('a rekey of the oldest form of vault', () => {
   const policy: AuthPolicy = 'any';
 
-  it('gives the password a wrap and upstream its metadata', async () => {
+  let old: string;
+
+  beforeEach(async () => {
     writeFileSync(fixture.path('salt'), Buffer.alloc(16, 7));
     writeFileSync(fixture.path('db'), '');
     let made: string | undefined;
@@ -199,11 +231,23 @@ describe('a rekey of the oldest form of vault', () => {
         return made === hash;
       },
     });
-    const old = await unlock(password());
+    old = await unlock(password());
+  });
+
+  it('gives the password a wrap and upstream its metadata', async () => {
     const { hex } = await rekey([password()]);
     assert.notEqual(hex, old);
     assert.equal(await unlock(password()), hex);
     const meta = JSON.parse(readFileSync(fixture.path('vault-meta'), 'utf8'));
     assert.deepEqual([meta.init_mode, meta.auth_policy, meta.open_sesame_devices], ['password', policy, {}]);
+  });
+
+  it('is what a new password takes, which then has a wrap', async () => {
+    const masterKey = memory.take(Buffer.from(old, 'hex'));
+    assert.deepEqual(await fixture.keyring.replace('home', 'password', [password('new')], masterKey), { state: 'rekey-needed' });
+    const { hex } = await rekey([password('new')], { replace: 'password' });
+    assert.notEqual(hex, old);
+    assert.equal(await unlock(password('new')), hex);
+    await assert.rejects(unlock(password()), failsWith('authentication-failed', 'password'));
   });
 });

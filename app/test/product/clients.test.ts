@@ -142,7 +142,7 @@ const kindsOfLevel = {
   'secrets-only': [
     ...(['installation-init', 'profile-activate', 'profile-deactivate', 'profile-default', 'audit-tail', 'key-rotate'] as const),
     ...(['vault-init', 'vault-unlock', 'vault-lock', 'vault-rekey', 'vault-check'] as const),
-    ...(['secret-set', 'secret-delete', 'factor-add', 'factor-remove'] as const),
+    ...(['secret-set', 'secret-delete', 'factor-add', 'factor-replace', 'factor-remove'] as const),
   ],
 } as const satisfies Record<SecurityLevel, readonly RequestKind[]>;
 const levels = ['open', 'internal', 'profile-scoped', 'secrets-only'] as const;
@@ -187,6 +187,7 @@ const bodies: { readonly [Kind in RequestKind]: RequestBody<Kind> } = {
   'secret-set': named,
   'secret-delete': named,
   'factor-add': { profile, factor: 'recovery', evidence },
+  'factor-replace': { profile, factor: 'recovery', evidence },
   'factor-remove': { profile, factor: 'recovery', evidence },
 };
 

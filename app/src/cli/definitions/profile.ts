@@ -89,6 +89,31 @@ export const profileCommands: readonly CommandDefinition[] = [
     load: () => import('../commands/factor-add.ts'),
   },
   {
+    name: 'factor replace',
+    summary: 'change the password, or make a new recovery key',
+    description: [
+      'The vault must be unlocked; then the old one is not asked for and opens the vault no longer. This is how a password is changed, also ' +
+        'when it is the only factor. --password-stdin reads the new password. `factor replace recovery` makes a new recovery key and prints ' +
+        'it on standard output, once.',
+      'Where the policy is "all", the evidence of every other factor is needed as well, and the vault gets a new master key.',
+      'Old copies of the factor file still open old copies of the vault: `sesame rekey` ends that.',
+      evidenceOrder,
+    ],
+    arguments: [factorArgument],
+    options: [profileOption, passwordStdin, recoveryStdin, jsonOption],
+    examples: [{ text: 'Change the password', line: 'sesame factor replace password -p device' }],
+    exits: [
+      Exit.notInitialised,
+      Exit.locked,
+      Exit.denied,
+      Exit.notFound,
+      Exit.authenticationFailed,
+      Exit.storage,
+      Exit.unreachable,
+    ],
+    load: () => import('../commands/factor-replace.ts'),
+  },
+  {
     name: 'factor remove',
     summary: 'remove a way into a vault',
     description: [

@@ -187,6 +187,7 @@ async function replaceFactor(
   name: string,
   evidence: readonly Evidence[],
 ): Promise<SecretBytes | undefined> {
+  await vaults.require(profile); // as above
   const replaced = await keyring.replace(profile, requireFactorId(name), evidence, vaults.masterKey(profile));
   if (replaced.state === 'replaced') return replaced.recoveryKey;
   const change = { replace: requirePolicyFactorId(name) };

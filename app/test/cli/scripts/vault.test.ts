@@ -130,6 +130,53 @@ describe('sesame factor and rekey', () => {
     await ends(device, 0, ['unlock', '-p', 'device', '--password-stdin'], password);
   });
 
+  it('change the password where it is the only factor, and record it', async () => {
+    const changed = await ends(device, 0, ['factor', 'replace', 'password', '-p', 'device', '--password-stdin'], 'a new one\n');
+    assert.equal(changed.stdout.length, 0);
+    assert.match(changed.stderr, /^sesame: the factor password of profile device was replaced/m);
+    await ends(device, 0, ['lock']);
+    await ends(device, 8, ['unlock', '-p', 'device', '--password-stdin'], password);
+    await device.eventually('the delay after a failure has passed', async () => {
+      return (await device.sesame(['unlock', '-p', 'device', '--password-stdin'], 'a new one\n')).code === 0;
+    });
+    assert.equal((await device.must(['secret', 'get', '-p', 'device', 'kept'])).toString(), 'value');
+    await ends(device, 0, ['factor', 'replace', 'password', '-p', 'device', '--password-stdin'], password);
+    const recorded = device.auditEntries().filter((entry) => JSON.stringify(entry).includes('"action":"factor-replace"'));
+    assert.ok(recorded.length >= 2);
+  });
+
+  it('do not change the password of a vault that is locked, nor to an empty one', async () => {
+    await ends(device, 0, ['lock']);
+    await ends(device, 4, ['factor', 'replace', 'password', '-p', 'device', '--password-stdin'], 'a new one\n');
+    await ends(device, 0, ['unlock', '-p', 'device', '--password-stdin'], password);
+    await ends(device, 2, ['factor', 'replace', 'password', '-p', 'device', '--password-stdin'], '\n');
+    await ends(device, 2, ['factor', 'replace', 'password', '-p', 'device']);
+  });
+
+  it('make a new recovery key in place of the old one, or say 6 when there is none', async () => {
+    await ends(device, 6, ['factor', 'replace', 'recovery', '-p', 'device']);
+    const old = await device.must(['factor', 'add', 'recovery', '-p', 'device']);
+    const { recovery_key: renewed } = await json(device, ['factor', 'replace', 'recovery', '-p', 'device', '--json']);
+    await ends(device, 0, ['lock']);
+    await ends(device, 0, ['unlock', '-p', 'device', '--recovery-stdin'], `${renewed}\n`);
+    await ends(device, 0, ['lock']);
+    await ends(device, 8, ['unlock', '-p', 'device', '--recovery-stdin'], old);
+    await device.eventually('the delay after a failure has passed', async () => {
+      return (await device.sesame(['unlock', '-p', 'device', '--password-stdin'], password)).code === 0;
+    });
+    await ends(device, 0, ['factor', 'remove', 'recovery', '-p', 'device']);
+  });
+
+  it('change the password where the policy asks for all factors, with a new master key', async () => {
+    await ends(device, 0, ['init', '-p', 'strict', '--password-stdin', '--policy', 'all', '--no-recovery-key'], password);
+    await ends(device, 0, ['unlock', '-p', 'strict', '--password-stdin'], password);
+    await device.must(['secret', 'set', '-p', 'strict', 'kept'], 'strict value');
+    await ends(device, 0, ['factor', 'replace', 'password', '-p', 'strict', '--password-stdin'], 'a new one\n');
+    await ends(device, 0, ['lock', '-p', 'strict']);
+    await ends(device, 0, ['unlock', '-p', 'strict', '--password-stdin'], 'a new one\n');
+    assert.equal((await device.must(['secret', 'get', '-p', 'strict', 'kept'])).toString(), 'strict value');
+  });
+
   it('keep every secret through a rekey', async () => {
     const result = await json(device, ['rekey', '-p', 'device', '--password-stdin'], password);
     assert.deepEqual(result['kept'], ['password']);
