@@ -125,7 +125,7 @@ describe('rotating the key of a daemon', () => {
   });
 
   it('loses no request that is under way meanwhile', async (test) => {
-    const bus = await startBus(test, { limits: { ...limits, graceSeconds: 0.2 } });
+    const bus = await startBus(test, { limits: { ...limits, graceSeconds: 1 } });
     await bus.connectDaemon({
       'secret-get': async () => {
         await sleep(2);
@@ -134,7 +134,7 @@ describe('rotating the key of a daemon', () => {
     });
     const client = await bus.connect();
     const requests = Array.from({ length: 100 }, async (_, index) => {
-      await sleep(index * 4);
+      await sleep(index * 15);
       if (index === 20) bus.server.rotate('daemon-secrets');
       return get(client);
     });
