@@ -4,33 +4,51 @@ import { copyFileSync, existsSync, readdirSync, readFileSync, statSync, writeFil
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
+import type { BusClient } from '../../src/bus/client.ts';
+import type { RequestBody } from '../../src/bus/messages.ts';
 import { rounds } from '../support/campaign.ts';
 import { connectClient, failureOf } from '../support/client.ts';
 import { type Device, password, type Result, startDevice } from '../support/device.ts';
 
 let device: Device;
+/** For what prepares a test: a process for each step takes its time. */
+let administrator: BusClient;
 
 /** The shortest window that the configuration allows, in seconds. */
 const partialSeconds = 10;
 
 before(async () => {
   device = await startDevice(`[global.secrets]\npartial_unlock_seconds = ${partialSeconds}\n`);
+  administrator = await connectClient(device);
 });
 
-after(() => device.dispose());
+after(async () => {
+  await administrator.close();
+  await device.dispose();
+});
 
 const passwordLine = `${password}\n`;
 const recoveryKeyForm = /^[0-9A-HJKMNP-TV-Z]{5}(-[0-9A-HJKMNP-TV-Z]{4,5}){11}$/;
 
-/** Makes a vault and answers its recovery key. */
-async function initWithRecovery(profile: string): Promise<string> {
-  const output = await device.must(['init', '-p', profile, '--password-stdin', '--json'], passwordLine);
-  return JSON.parse(output.toString()).recovery_key;
+/** Makes a vault with the password of tests. */
+async function initialise(
+  profile: string,
+  policy: RequestBody<'vault-init'>['policy'] = 'any',
+  recovery = false,
+): Promise<string> {
+  const body = { profile, evidence: [{ factor: 'password', length: password.length }], policy, recovery_key: recovery };
+  await administrator.request('installation-init', { profile });
+  const { attachment } = await administrator.request('vault-init', body, Buffer.from(password));
+  const key = attachment?.bytes.toString() ?? '';
+  attachment?.release();
+  return key;
 }
+
+const initWithRecovery = (profile: string) => initialise(profile, 'any', true);
 
 const unlock = (profile: string, line = passwordLine) => device.sesame(['unlock', '-p', profile, '--password-stdin'], line);
 const recover = (profile: string, key: string) => device.sesame(['unlock', '-p', profile, '--recovery-stdin'], `${key}\n`);
-const lock = (profile: string) => device.must(['lock', '-p', profile]);
+const lock = (profile: string) => administrator.request('vault-lock', { profile });
 
 function requireExit(result: Result, code: number, message: RegExp): void {
   assert.equal(result.code, code, result.stderr);
@@ -41,16 +59,19 @@ async function factorsOf(profile: string): Promise<string[]> {
   return (await device.must(['factor', 'list', '-p', profile])).toString().trim().split('\n');
 }
 
-async function stateOf(profile: string): Promise<string> {
-  const status = JSON.parse((await device.must(['status', '--json'])).toString());
-  return status.vaults.find((vault: { profile: string }) => vault.profile === profile)?.state;
+async function vaultOf(profile: string) {
+  const { body } = await administrator.request('secrets-status', {});
+  return body.vaults.find((vault) => vault.profile === profile);
 }
+
+const stateOf = async (profile: string) => (await vaultOf(profile))?.state;
 
 const file = (profile: string, suffix: string) => join(device.stateDirectory, 'vaults', `${profile}.${suffix}`);
 
 describe('init', () => {
   it('makes a vault that the password and the recovery key open, each alone, and shows the key once', async () => {
-    const key = await initWithRecovery('both');
+    const output = await device.must(['init', '-p', 'both', '--password-stdin', '--json'], passwordLine);
+    const { recovery_key: key } = JSON.parse(output.toString());
     assert.match(key, recoveryKeyForm);
     assert.deepEqual(await factorsOf('both'), ['password', 'recovery']);
     requireExit(await unlock('both'), 0, /^$/);
@@ -89,37 +110,22 @@ describe('init', () => {
   }
 
   it('with a policy that its factors cannot meet is refused and makes nothing', async () => {
-    const client = await connectClient(device);
-    const evidence = [{ factor: 'password', length: password.length }];
     const policies = [
       { policy: { required: ['tpm'], additional_required: 0 } },
       { policy: { required: ['password'], additional_required: 1 } },
       { policy: { required: ['no such factor'], additional_required: 0 } },
     ];
     const codes: string[] = [];
-    for (const policy of policies) {
-      const body = { profile: 'nothing', evidence, policy, recovery_key: false };
-      codes.push(await failureOf(client.request('vault-init', body, Buffer.from(password))));
-    }
-    await client.close();
+    for (const policy of policies) codes.push(await failureOf(initialise('nothing', policy)));
     assert.deepEqual(codes, ['factor-evidence-missing', 'policy-unsatisfiable', 'factor-unknown']);
     assert.ok(!readdirSync(join(device.stateDirectory, 'vaults')).some((name) => name.startsWith('nothing')));
   });
 
   it('with a policy of required factors makes a vault that says who enforces it', async () => {
-    const client = await connectClient(device);
-    const body = {
-      profile: 'required',
-      evidence: [{ factor: 'password', length: password.length }],
-      policy: { policy: { required: ['password'], additional_required: 0 } },
-      recovery_key: false,
-    };
-    await client.request('vault-init', body, Buffer.from(password));
-    await client.close();
+    await initialise('required', { policy: { required: ['password'], additional_required: 0 } });
     requireExit(await unlock('required'), 0, /^$/);
-    const status = JSON.parse((await device.must(['status', '--json'])).toString());
-    const vault = status.vaults.find(({ profile }: { profile: string }) => profile === 'required');
-    assert.equal(vault.enforcement, 'daemon');
+    const vault = await vaultOf('required');
+    assert.equal(vault?.enforcement, 'daemon');
   });
 });
 
@@ -196,9 +202,8 @@ describe('rekey', () => {
   const names = Array.from({ length: rounds(20, 2000) }, (_, index) => `name/${index}`);
   before(async () => {
     await device.initialise('rekeyed');
-    const client = await connectClient(device);
-    for (const name of names) await client.request('secret-set', { profile: 'rekeyed', name }, Buffer.from(`value of ${name}`));
-    await client.close();
+    for (const name of names)
+      await administrator.request('secret-set', { profile: 'rekeyed', name }, Buffer.from(`value of ${name}`));
   });
 
   const files = () => ['db', 'password-wrap', 'vault-meta', 'salt'].map((suffix) => readFileSync(file('rekeyed', suffix)));
@@ -252,7 +257,7 @@ describe('rekey', () => {
 describe('a vault that needs a second factor', () => {
   /** As a desktop with an SSH key leaves it; the key itself is not here. */
   async function withSecondFactor(profile: string, policy: unknown): Promise<void> {
-    await device.must(['init', '-p', profile, '--password-stdin', '--json'], passwordLine);
+    await initialise(profile);
     const meta = JSON.parse(readFileSync(file(profile, 'vault-meta'), 'utf8'));
     meta.auth_policy = policy;
     meta.enrolled_factors.push({ factor_id: 'ssh-agent', label: 'a key', enrolled_at: 0 });
@@ -305,7 +310,7 @@ describe('wrong passwords', () => {
   const delayed = /wait (\d+) s, then the right factor works again/;
   const guess = () => unlock(profile, 'a guess\n');
 
-  before(() => device.must(['init', '-p', profile, '--password-stdin', '--no-recovery-key'], passwordLine));
+  before(() => initialise(profile));
 
   it('are exit 8, and cost a delay from the third on, for the right one as well', async () => {
     for (let count = 0; count < 3; count += 1) requireExit(await guess(), 8, /the password does not open/);
