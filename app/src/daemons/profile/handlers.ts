@@ -7,6 +7,7 @@ import { SesameError } from '../../core/errors.ts';
 import type { Foundation } from '../foundation.ts';
 import { health } from '../health.ts';
 import { appendReported } from './audit-reports.ts';
+import { deactivate } from './deactivation.ts';
 import type { InstallationFiles } from './installation.ts';
 import type { Profiles } from './profiles.ts';
 import { sharedRuns } from './shared-runs.ts';
@@ -67,11 +68,7 @@ export function profileHandlers(options: ProfileHandlersOptions): Handlers {
     },
 
     async 'profile-deactivate'({ body: { profile } }) {
-      profiles.requireKnown(profile);
-      if (!profiles.isActive(profile)) throw SesameError.of('profile-inactive', { profile });
-      profiles.setActive(profile, false);
-      bus().broadcast('profile-changed', { profile, active: false });
-      await audit.append({ ProfileDeactivated: { target: installation.profileId(profile), duration_ms: 0 } }, { durable: true });
+      await deactivate(options, profile);
       return { body: {} };
     },
 
