@@ -34,6 +34,7 @@ interface Entry {
   readonly action: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   readonly boot: number;
   readonly monotonic_ms: number;
+  readonly repeated?: number;
   readonly recovery?: Readonly<Record<string, unknown>>;
 }
 
@@ -84,7 +85,7 @@ describe('the audit chain', () => {
       ['secret set name', 'value', 0, ['set name success']],
       ['secret set name', 'another', 0, ['set name success']],
       ['secret get name', '', 0, ['get name success']],
-      ['secret get absent', '', 6, ['get absent not-found']],
+      ['secret get absent', '', 6, []],
       ['secret list', '', 0, ['list success']],
       ['export --format json', '', 0, ['environment name success']],
       ['secret delete absent', '', 6, []],
@@ -104,7 +105,18 @@ describe('the audit chain', () => {
       assert.equal(result.code, exit, `${words}: ${result.stderr}`);
     }
     await settled(device, 'lock success');
-    assert.deepEqual(operationsOf(device), ['vault-init success', ...steps.flatMap(([, , , entries]) => entries)]);
+    const expected = ['vault-init success', ...steps.flatMap(([, , , entries]) => entries)];
+    const isNotFound = (operation: string) => operation.endsWith(' not-found');
+    assert.deepEqual(
+      operationsOf(device).filter((operation) => !isNotFound(operation)),
+      expected,
+    );
+    // Many of these in one second share an entry, which comes when the second is over.
+    const notFound = () =>
+      entriesOf(device)
+        .filter(({ action: { SecretOperationAudited: operation } }) => operation?.['outcome'] === 'not-found')
+        .reduce((sum, { repeated = 1 }) => sum + repeated, 0);
+    await device.eventually('what was not found has its entries', () => notFound() === 2);
   });
 
   it('has an entry for each change of profiles', async () => {
