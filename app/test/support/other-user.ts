@@ -44,11 +44,7 @@ export async function connectAs(device: Device, { uid, gid = uid, groups = [] }:
 }
 
 /** Runs the work with a connection of another user. */
-export async function asUser<Result_>(
-  device: Device,
-  user: User,
-  work: (client: BusClient) => Promise<Result_>,
-): Promise<Result_> {
+export async function asUser<Answer>(device: Device, user: User, work: (client: BusClient) => Promise<Answer>): Promise<Answer> {
   const client = await connectAs(device, user);
   try {
     return await work(client);
