@@ -4,7 +4,8 @@ import { runProgram } from './program.ts';
 
 const suite = 'bookworm';
 
-/** What is on the device beside our own programs: init and services, a shell, what Node is linked with, a file system checker. */
+/** What is on the device beside our own programs: init and services, a shell, what Node is linked with, a file system
+ * checker for whoever repairs one by hand. */
 const devicePackages = ['openrc', 'busybox-static', 'libstdc++6', 'libpam-modules', 'e2fsprogs'];
 
 /** The packages' files as a tar archive: unpacked on this machine, nothing of theirs is run. */

@@ -11,8 +11,8 @@ import type { GuestResult } from './agent.ts';
 import { type BootOptions, Machine } from './machine.ts';
 
 /** How long a boot may take on a busy machine, in ms. */
-const bootLimitMs = 120_000;
-const commandLimitMs = 120_000;
+const bootLimitMs = 300_000;
+const commandLimitMs = 300_000;
 
 /** Console logs of all boots of this checkout, kept until the next run of the same test. */
 const logDirectory = join(import.meta.dirname, '../../.cache/console');
