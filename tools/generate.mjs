@@ -23,19 +23,52 @@ export interface Validator {
 export declare const validators: Readonly<Record<string, Validator>>;
 `;
 
+function newAjv(options) {
+  return new Ajv({ code: { source: true, esm: true, lines: true }, strict: true, allowUnionTypes: true, ...options });
+}
+
+function withImports(code) {
+  return code
+    .replace(/"use strict";/, '')
+    .replace(/const (\w+) = require\("([^"]+)"\)\.default;/g, "import $1_module from '$2.js';\nconst $1 = $1_module.default;");
+}
+
 function compile(schemas, options) {
-  const ajv = new Ajv({ code: { source: true, esm: true, lines: true }, strict: true, allowUnionTypes: true, ...options });
+  const ajv = newAjv(options);
   const exported = {};
   const names = Object.keys(schemas);
   names.forEach((name, index) => {
     ajv.addSchema(structuredClone(schemas[name]), name); // a schema used twice would be compiled under one name
     exported[`v${index}`] = name;
   });
-  const code = standalone(ajv, exported)
-    .replace(/"use strict";/, '')
-    .replace(/const (\w+) = require\("([^"]+)"\)\.default;/g, "import $1_module from '$2.js';\nconst $1 = $1_module.default;");
+  const code = withImports(standalone(ajv, exported));
   const table = names.map((name, index) => `  ${JSON.stringify(name)}: v${index},`).join('\n');
   return `${notice}${code}\nexport const validators = {\n${table}\n};\n`;
+}
+
+/** The same, but each validator is made when it is first asked for: a command needs one of them, a daemon half. */
+function compileLazily(schemas) {
+  const imports = new Set();
+  const makers = Object.entries(schemas).map(([name, schema]) => {
+    const ajv = newAjv({});
+    ajv.addSchema(structuredClone(schema), name);
+    const code = withImports(standalone(ajv, { made: name })).replace(/^export const made = (\w+);$/m, 'const made = $1;');
+    const [body, own] = [[], []];
+    for (const line of code.split('\n'))
+      (line.startsWith('import ') || line.endsWith('_module.default;') ? own : body).push(line);
+    for (const line of own) imports.add(line);
+    return `  ${JSON.stringify(name)}() {\n${body.join('\n')}\nreturn made;\n  },`;
+  });
+  return `${notice}${[...imports].join('\n')}
+const makers = {
+${makers.join('\n')}
+};
+export const validators = {};
+for (const name of Object.keys(makers)) {
+  let made;
+  Object.defineProperty(validators, name, { enumerable: true, get: () => (made ??= makers[name]()) });
+}
+`;
 }
 
 const { requests, events } = await import('../app/src/bus/messages.ts');
@@ -56,7 +89,7 @@ const files = {
 };
 
 const outputs = new Map([
-  ['app/src/bus/validators.generated.js', compile(messages, {})],
+  ['app/src/bus/validators.generated.js', compileLazily(messages)],
   ['app/src/bus/validators.generated.d.ts', declaration],
   // A person wants every mistake of a file named at once, and one file must not get the defaults that another one sets.
   ['app/src/config/validators.generated.js', compile(files, { allErrors: true })],

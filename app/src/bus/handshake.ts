@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { Socket } from 'node:net';
 import { describe, SesameError } from '../core/errors.ts';
-import { IkInitiator, IkResponder, type NoiseSuite, type NoiseTransport } from '../crypto/noise.ts';
+import { IkInitiator, IkResponder, type NoiseSuite, type NoiseTransport, type StaticKey } from '../crypto/noise.ts';
 import type { PeerCredentials } from '../linux/peer.ts';
 import type { SecretMemory } from '../memory/secret-bytes.ts';
 import { MessageReader, prefixed } from './frame.ts';
@@ -11,7 +11,7 @@ import type { KeyPair } from './keys.ts';
 export const handshakeTimeLimitMs = 5000;
 
 /** Message 1 of Noise IK without a payload has 96 bytes, message 2 has 48; more than this is not a handshake. */
-const longestHandshakeMessage = 256;
+export const longestHandshakeMessage = 256;
 
 const noPayload = Buffer.alloc(0);
 
@@ -56,24 +56,34 @@ export async function initiate(
   socket: Socket,
   options: HandshakeOptions & { readonly key: KeyPair; readonly busKey: Buffer },
 ): Promise<Session> {
-  const { memory, suite, peer, key, busKey } = options;
-  const initiator = new IkInitiator({
-    memory,
-    suite,
-    prologue: prologue(ourselves(), peer),
-    staticKey: { publicKey: key.publicKey, privateKey: key.privateKey.bytes },
-    remotePublicKey: busKey,
-  });
+  const { key, busKey } = options;
+  const initiator = beginInitiation({ ...options, key: { publicKey: key.publicKey, privateKey: key.privateKey.bytes } });
   const messages = new MessageReader();
   try {
     socket.write(prefixed(initiator.writeMessage1(noPayload)));
     const answer = await readMessage(socket, messages);
-    if (answer.length === 1) throw refused(answer.readUInt8(0));
-    initiator.readMessage2(answer);
-    return { transport: initiator.split(), remotePublicKey: busKey, messages };
+    return { transport: finishInitiation(initiator, answer), remotePublicKey: busKey, messages };
   } finally {
     initiator.destroy();
   }
+}
+
+/** The client's side without its socket. The caller destroys it. */
+export function beginInitiation({
+  memory,
+  suite,
+  peer,
+  key,
+  busKey,
+}: HandshakeOptions & { readonly key: StaticKey; readonly busKey: Buffer }): IkInitiator {
+  return new IkInitiator({ memory, suite, prologue: prologue(ourselves(), peer), staticKey: key, remotePublicKey: busKey });
+}
+
+/** @throws SesameError handshake-failed, client-refused, daemon-busy */
+export function finishInitiation(initiator: IkInitiator, answer: Buffer): NoiseTransport {
+  if (answer.length === 1) throw refused(answer.readUInt8(0));
+  initiator.readMessage2(answer);
+  return initiator.split();
 }
 
 /**

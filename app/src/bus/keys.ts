@@ -2,11 +2,14 @@
 import { timingSafeEqual } from 'node:crypto';
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { assert, SesameError } from '../core/errors.ts';
+import { SesameError } from '../core/errors.ts';
 import { blake3KeyedHash } from '../crypto/derive.ts';
 import { generateKeyPair } from '../crypto/noise.ts';
 import { readBounded, removeWiped, storageError, syncDirectory, writeDurably } from '../linux/files.ts';
 import type { SecretBytes, SecretMemory } from '../memory/secret-bytes.ts';
+import { keyLength, longestKeyFile } from './public-key.ts';
+
+export { busPaths, keyLength, readPublicKey } from './public-key.ts';
 
 /** A Noise static key pair (X25519, RFC 7748). */
 export interface KeyPair {
@@ -15,12 +18,6 @@ export interface KeyPair {
   /** 32 bytes in secret memory; released by its owner. */
   readonly privateKey: SecretBytes;
 }
-
-/** Length of a public key, a private key and a checksum, in bytes. */
-export const keyLength = 32;
-
-/** Read this far, so that a file of the wrong length is named as such. */
-const longestKeyFile = 4096;
 
 /** Written and moved in this order: the public key is the last, so a new set counts from the moment its public key is there. */
 const parts = ['key', 'checksum', 'pub'] as const;
@@ -122,28 +119,4 @@ export class KeyFiles {
   #path(part: Part, stage: '' | '.next' = ''): string {
     return join(this.#directory, `${this.name}${stage}.${part}`);
   }
-}
-
-/**
- * The bus's public key as it stands in the runtime directory, or undefined when there is none.
- * @throws SesameError key-file-damaged, file-unreadable
- */
-export function readPublicKey(path: string): Buffer | undefined {
-  const bytes = readBounded(path, longestKeyFile);
-  if (bytes === undefined || bytes.length === keyLength) return bytes;
-  throw SesameError.of('key-file-damaged', { path, reason: `it has ${bytes.length} bytes instead of ${keyLength}` });
-}
-
-/** Where the files of the bus are, below the runtime directory. */
-export function busPaths(runtimeDirectory: string): {
-  readonly socket: string;
-  readonly publicKey: string;
-  readonly keys: string;
-} {
-  assert(runtimeDirectory.length > 0, 'a runtime directory');
-  return {
-    socket: join(runtimeDirectory, 'bus.sock'),
-    publicKey: join(runtimeDirectory, 'bus.pub'),
-    keys: join(runtimeDirectory, 'keys'),
-  };
 }

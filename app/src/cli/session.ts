@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { BusClient } from '../bus/client.ts';
+import { BlockingClient, type Requester } from '../bus/blocking-client.ts';
 import { resolveBusDirectory, resolvePaths } from '../config/paths.ts';
 import { SesameError } from '../core/errors.ts';
 import { requireProfileName } from '../core/names.ts';
@@ -12,7 +12,7 @@ import type { Invocation } from './invocation.ts';
 /** A connection to the daemons while a command runs. */
 export interface Session {
   readonly memory: SecretMemory;
-  readonly bus: BusClient;
+  readonly bus: Requester;
 }
 
 interface SessionOptions {
@@ -47,18 +47,18 @@ interface Endpoint {
  * Two settings of the configuration matter to a client, and hardly any device changes them. Reading TOML would cost every command more
  * than the rest of its start, so the defaults are tried first and the configuration is asked only when they fail.
  */
-async function connect(memory: SecretMemory): Promise<BusClient> {
+async function connect(memory: SecretMemory): Promise<Requester> {
   const paths = resolvePaths(process.env, process.getuid?.() ?? 0);
   const usual: Endpoint = { runtimeDirectory: resolveBusDirectory(paths), suite: defaultNoiseSuite };
   try {
-    return await BusClient.connect({ memory, ...usual });
+    return BlockingClient.connect({ memory, ...usual });
   } catch (thrown) {
     const configurable =
       thrown instanceof SesameError && ['handshake-failed', 'daemon-unreachable', 'connection-closed'].includes(thrown.code);
     const { configuredEndpoint } = await import('./endpoint.ts');
     const configured = configurable ? configuredEndpoint(paths) : undefined;
     if (configured === undefined) throw thrown;
-    return BusClient.connect({ memory, runtimeDirectory: usual.runtimeDirectory, ...configured });
+    return BlockingClient.connect({ memory, runtimeDirectory: usual.runtimeDirectory, ...configured });
   }
 }
 

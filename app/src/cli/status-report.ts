@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import type { BusClient } from '../bus/client.ts';
+import type { Requester } from '../bus/blocking-client.ts';
 import type { ReplyBody } from '../bus/messages.ts';
 import { SesameError } from '../core/errors.ts';
 import { Exit } from '../core/exit.ts';
@@ -31,7 +31,7 @@ export interface StatusReport {
 const statusTimeoutMs = 5000;
 
 /** Asks both daemons; one that is out of reach is part of the report. */
-export async function gatherStatus(bus: BusClient): Promise<StatusReport> {
+export async function gatherStatus(bus: Requester): Promise<StatusReport> {
   const options = { timeoutMs: statusTimeoutMs };
   const [profile, secrets] = await Promise.all([
     answerOrProblem(bus.request('profile-status', {}, undefined, options)),

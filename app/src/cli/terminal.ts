@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 import { closeSync, openSync } from 'node:fs';
-import { isatty, ReadStream } from 'node:tty';
+import type { ReadStream } from 'node:tty';
 import { systemErrorCode } from '../core/errors.ts';
 import { longestValue } from '../core/names.ts';
 import { printable } from '../core/text.ts';
+import { isatty } from '../linux/libc.ts';
 import type { SecretBytes, SecretMemory } from '../memory/secret-bytes.ts';
 import { readSome, standardInput, standardOutput, writeAll } from './streams.ts';
 
@@ -46,7 +47,7 @@ const key = {
 export function ask(memory: SecretMemory, prompt: string): SecretBytes | undefined {
   const terminal = openTerminal();
   if (terminal === undefined) return undefined;
-  const stream = new ReadStream(terminal);
+  const stream = openStream(terminal);
   const line = memory.allocate(longestValue + 1);
   try {
     stream.setRawMode(true);
@@ -61,6 +62,12 @@ export function ask(memory: SecretMemory, prompt: string): SecretBytes | undefin
     if (stream.isRaw) stream.setRawMode(false);
     stream.destroy();
   }
+}
+
+function openStream(terminal: number): ReadStream {
+  // Imported, it would take node:net with all its streams to every command that only asks whether there is a terminal.
+  const { ReadStream } = process.getBuiltinModule('node:tty');
+  return new ReadStream(terminal);
 }
 
 function openTerminal(): number | undefined {

@@ -9,7 +9,10 @@ import { type DhKeyPair, generateEphemeral, importKeyPair, type KeyPair, keyLeng
 
 export { type NoiseTransport, noiseMessageLimit, noisePlaintextLimit } from './noise-transport.ts';
 export type { NoiseSuite } from './suite.ts';
-export { generateKeyPair, type KeyPair } from './x25519.ts';
+export { generateEphemeral, generateKeyPair, type KeyPair } from './x25519.ts';
+
+/** A key pair of the caller's, or one inside OpenSSL for a client that nobody knows. */
+export type StaticKey = KeyPair | DhKeyPair;
 
 // Noise_IK (rev 34, section 7.5). The tokens of each message stand beside the lines that process them.
 //   <- s
@@ -26,7 +29,7 @@ interface HandshakeOptions {
   /** What both sides must know alike; it is authenticated and not sent. */
   readonly prologue: Uint8Array;
   /** Copied; the caller may wipe its own once the constructor has returned. */
-  readonly staticKey: KeyPair;
+  readonly staticKey: StaticKey;
   /** For test vectors only. */
   readonly ephemeral?: KeyPair;
 }

@@ -1,12 +1,5 @@
 // SPDX-License-Identifier: MIT
-import {
-  createPrivateKey,
-  createPublicKey,
-  diffieHellman,
-  generateKeyPairSync,
-  type KeyObject,
-  randomFillSync,
-} from 'node:crypto';
+import { createPrivateKey, createPublicKey, diffieHellman, generateKeyPairSync, KeyObject, randomFillSync } from 'node:crypto';
 import { assert } from '../core/errors.ts';
 
 /** Length in bytes of a public key, a private key and a shared secret (RFC 7748). */
@@ -14,7 +7,6 @@ export const keyLength = 32;
 
 // RFC 8410: everything in the DER of a key that comes before its 32 bytes.
 const privatePrefix = Buffer.from('302e020100300506032b656e04220420', 'hex');
-const publicPrefix = Buffer.from('302a300506032b656e032100', 'hex');
 
 /** Raw keys, 32 bytes each. */
 export interface KeyPair {
@@ -35,14 +27,15 @@ export function generateKeyPair(): { publicKey: Buffer; privateKey: Buffer } {
   return { publicKey: rawPublicKey(importPrivateKey(privateKey)), privateKey };
 }
 
-/** A key pair for one handshake. Its private half never exists outside OpenSSL. */
+/** A key pair for one handshake or one client. Its private half never exists outside OpenSSL. */
 export function generateEphemeral(): DhKeyPair {
   const { publicKey, privateKey } = generateKeyPairSync('x25519');
   return { publicKey: encodePublicKey(publicKey), privateKey };
 }
 
 /** Copies a raw key pair into OpenSSL; the caller may wipe its own at once. */
-export function importKeyPair(pair: KeyPair): DhKeyPair {
+export function importKeyPair(pair: KeyPair | DhKeyPair): DhKeyPair {
+  if (isInOpenSsl(pair)) return pair;
   return { publicKey: Buffer.from(pair.publicKey), privateKey: importPrivateKey(pair.privateKey) };
 }
 
@@ -52,14 +45,17 @@ export function importKeyPair(pair: KeyPair): DhKeyPair {
  */
 export function sharedSecret(privateKey: KeyObject, publicKey: Uint8Array): Buffer | undefined {
   assert(publicKey.length === keyLength, 'a public key has 32 bytes');
-  const der = Buffer.concat([publicPrefix, publicKey]);
-  const peer = createPublicKey({ key: der, format: 'der', type: 'spki' });
+  const peer = importPublicKey(publicKey);
   try {
     return diffieHellman({ privateKey, publicKey: peer });
   } catch {
     // OpenSSL's derivation fails for one reason: the result is zero.
     return undefined;
   }
+}
+
+function isInOpenSsl(pair: KeyPair | DhKeyPair): pair is DhKeyPair {
+  return pair.privateKey instanceof KeyObject;
 }
 
 function importPrivateKey(privateKey: Uint8Array): KeyObject {
@@ -80,6 +76,15 @@ function rawPublicKey(privateKey: KeyObject): Buffer {
   return encodePublicKey(createPublicKey(privateKey));
 }
 
+// A public key passes as a JSON Web Key (RFC 8037): OpenSSL's first reading or writing of DER takes it a millisecond.
+
+function importPublicKey(publicKey: Uint8Array): KeyObject {
+  const x = Buffer.from(publicKey).toString('base64url');
+  return createPublicKey({ key: { kty: 'OKP', crv: 'X25519', x }, format: 'jwk' });
+}
+
 function encodePublicKey(publicKey: KeyObject): Buffer {
-  return publicKey.export({ type: 'spki', format: 'der' }).subarray(publicPrefix.length);
+  const { x } = publicKey.export({ format: 'jwk' });
+  assert(x !== undefined, 'an X25519 key has an x');
+  return Buffer.from(x, 'base64url');
 }

@@ -14,12 +14,14 @@ const { I32, I64, BigInt: Address, U8Array, External } = DataType;
 const libc = define({
   clock_gettime: declare(I32, I32, U8Array),
   close: declare(I32, I32),
+  connect: declare(I32, I32, U8Array, I32),
   execve: declare(I32, Address, Address, Address),
   fcntl: declare(I32, I32, I32, I32),
   flock: declare(I32, I32, I32),
   ftruncate: declare(I32, I32, I64),
   getrlimit: declare(I32, I32, U8Array),
   getsockopt: declare(I32, I32, I32, I32, U8Array, U8Array),
+  isatty: declare(I32, I32),
   madvise: declare(I32, Address, I64, I32),
   memset: declare(External, Address, I32, I64),
   mlock: declare(I32, Address, I64),
@@ -30,6 +32,7 @@ const libc = define({
   read: declare(I64, I32, Address, I64),
   sendto: declare(I64, I32, U8Array, I64, I32, U8Array, I32),
   setrlimit: declare(I32, I32, U8Array),
+  setsockopt: declare(I32, I32, I32, I32, U8Array, I32),
   signal: declare(Address, I32, Address),
   socket: declare(I32, I32, I32, I32),
   syscall: declare(I64, I64, I64),
@@ -178,9 +181,24 @@ export function getsockopt(descriptor: number, level: number, option: number, va
   return outcome(libc.getsockopt([descriptor, level, option, value, length]));
 }
 
+/** isatty(3). */
+export function isatty(descriptor: number): boolean {
+  return libc.isatty([descriptor]).value === 1;
+}
+
+/** setsockopt(2). */
+export function setsockopt(descriptor: number, level: number, option: number, value: Buffer): Outcome {
+  return outcome(libc.setsockopt([descriptor, level, option, value, value.length]));
+}
+
 /** socket(2). */
 export function socket(domain: number, type: number, protocol: number): Outcome {
   return outcome(libc.socket([domain, type, protocol]));
+}
+
+/** connect(2); `address` is a struct sockaddr as long as it is meant. */
+export function connect(descriptor: number, address: Buffer): Outcome {
+  return outcome(libc.connect([descriptor, address, address.length]));
 }
 
 /** sendto(2); `address` is a struct sockaddr as long as it is meant. */

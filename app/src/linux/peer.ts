@@ -27,7 +27,11 @@ export interface PeerCredentials {
  * @throws SesameError connection-closed when it is closed already
  */
 export function peerCredentials(socket: Socket): PeerCredentials {
-  const descriptor = socketDescriptor(socket);
+  return descriptorCredentials(socketDescriptor(socket));
+}
+
+/** The same for a socket that is not Node's. */
+export function descriptorCredentials(descriptor: number): PeerCredentials {
   const credentials = Buffer.alloc(12); // struct ucred: pid, uid, gid
   const { errno } = socketOption(descriptor, soPeerCred, credentials);
   assert(errno === 0, `SO_PEERCRED answers: ${describeErrno(errno)}`);

@@ -3,6 +3,7 @@ import { constants } from 'node:os';
 import type { Logger } from '../core/log.ts';
 import { heartbeatReadiness } from './heartbeat.ts';
 import { close, describeErrno, sendto, socket } from './libc.ts';
+import { unixAddress } from './unix-address.ts';
 
 /** What a daemon tells the program that supervises it. */
 export interface Readiness {
@@ -58,14 +59,6 @@ function watchdogPeriod(environment: NodeJS.ProcessEnv): number | undefined {
   const forUs = [undefined, String(process.pid)].includes(environment['WATCHDOG_PID']);
   if (!forUs || !Number.isSafeInteger(microseconds) || microseconds <= 0) return undefined;
   return Math.max(1, Math.floor(microseconds / 2000));
-}
-
-/** struct sockaddr_un (unix(7)); a leading `@` stands for the NUL byte of an abstract address. */
-function unixAddress(path: string): Buffer {
-  const name = Buffer.from(path.startsWith('@') ? `\0${path.slice(1)}` : path);
-  const family = Buffer.alloc(2);
-  family.writeUInt16LE(afUnix);
-  return Buffer.concat([family, name]);
 }
 
 const afUnix = 1;

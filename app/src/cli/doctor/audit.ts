@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import type { BusClient } from '../../bus/client.ts';
+import type { Requester } from '../../bus/blocking-client.ts';
 import { SesameError } from '../../core/errors.ts';
 import type { StatusReport } from '../status-report.ts';
 import { type Check, fail, pass, warn } from './check.ts';
@@ -8,7 +8,7 @@ const id = 'audit';
 /** Reading a whole chain from a slow card. */
 export const verifyTimeoutMs = 600_000;
 
-export async function examineAudit({ audit }: StatusReport, bus: BusClient | undefined): Promise<Check[]> {
+export async function examineAudit({ audit }: StatusReport, bus: Requester | undefined): Promise<Check[]> {
   if (audit === null || bus === undefined) return [];
   if (audit.problem !== undefined) return [fail(id, audit.problem, 'keep a copy of the file, then find out who changed it')];
   try {

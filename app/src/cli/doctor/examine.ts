@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import type { BusClient } from '../../bus/client.ts';
+import type { Requester } from '../../bus/blocking-client.ts';
 import { resolvePaths } from '../../config/paths.ts';
 import type { StatusReport } from '../status-report.ts';
 import { examineAudit } from './audit.ts';
@@ -12,7 +12,7 @@ import { examineStorage } from './storage.ts';
 import { examineVaults } from './vaults.ts';
 
 /** Looks at everything that can be looked at from here. What a missing daemon hides is left out: that it is missing is a failure. */
-export async function examine(status: StatusReport, bus: BusClient | undefined): Promise<Check[]> {
+export async function examine(status: StatusReport, bus: Requester | undefined): Promise<Check[]> {
   const paths = resolvePaths(process.env, process.getuid?.() ?? 0);
   const { checks: ofConfiguration, configuration } = examineConfiguration(paths, status);
   return [

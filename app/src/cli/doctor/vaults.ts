@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import type { BusClient } from '../../bus/client.ts';
+import type { Requester } from '../../bus/blocking-client.ts';
 import type { Configuration } from '../../config/configuration.ts';
 import { SesameError } from '../../core/errors.ts';
 import type { StatusReport, VaultStatus } from '../status-report.ts';
@@ -10,7 +10,7 @@ const checkTimeoutMs = 600_000;
 
 export async function examineVaults(
   { vaults }: StatusReport,
-  bus: BusClient | undefined,
+  bus: Requester | undefined,
   configuration: Configuration | undefined,
 ): Promise<Check[]> {
   if (bus === undefined) return [];
@@ -35,7 +35,7 @@ async function guarded(id: string, look: () => Promise<Check>): Promise<Check> {
   }
 }
 
-async function examineContents({ profile, state, problem }: VaultStatus, bus: BusClient): Promise<Check> {
+async function examineContents({ profile, state, problem }: VaultStatus, bus: Requester): Promise<Check> {
   const id = `vault/${profile}`;
   if (state === 'damaged' || problem !== undefined)
     return fail(id, problem ?? 'the vault is damaged', 'restore the files of this profile from a backup');
@@ -49,7 +49,7 @@ async function examineContents({ profile, state, problem }: VaultStatus, bus: Bu
   );
 }
 
-async function examineFactors({ profile }: VaultStatus, bus: BusClient): Promise<Check> {
+async function examineFactors({ profile }: VaultStatus, bus: Requester): Promise<Check> {
   const id = `factors/${profile}`;
   const { body } = await bus.request('factor-list', { profile });
   const names = body.factors.map(({ factor }) => factor);
