@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Bundles the daemons and the command to one file each under dist/lib, with the native modules and Node beside them, and
-// writes dist/bin/NAME, which run from the checkout. With --architecture arm64 and --out DIR it does the same for
+// writes dist/bin/NAME, which run from the checkout, and the manual pages and completions under dist/share. With --architecture arm64 and --out DIR it does the same for
 // a device; --programs DIR adds each NAME.ts there.
 import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
+import { makeCodeCache, writeCached } from './code-cache.mjs';
 import { installTargetPackages, root, run, say } from './setup.mjs';
 
 const { values: options } = parseArgs({
@@ -132,27 +133,30 @@ symlinkSync(join(packages, `node_modules/node-22-${target.architecture}/bin/node
 
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 for (const program of programs) {
-  await build({
+  const bundle = await build({
     absWorkingDir: root,
     entryPoints: [program.entry],
     outfile: join(lib, `${program.name}.cjs`),
+    write: false,
     bundle: true,
     platform: 'node',
     // As CommonJS a program loads a module when it runs into it; ES modules would load everything that any command imports.
     format: 'cjs',
     target: 'node22',
     minify: true,
-    keepNames: true,
     legalComments: 'none',
-    banner: { js: versionCheck },
     define: { __VERSION__: JSON.stringify(version) },
     plugins: [nativeModules],
     logLevel: 'warning',
   });
+  const [{ text }] = bundle.outputFiles;
+  if (program.name === 'sesame') writeCached(lib, program.name, text, versionCheck);
+  else writeFileSync(join(lib, `${program.name}.cjs`), `${versionCheck}\n${text}`);
   writeFileSync(join(bin, program.name), launcher(program));
   chmodSync(join(bin, program.name), 0o755);
 }
 run(process.execPath, [join(root, 'tools/generate-docs.mjs'), '--out', join(out, 'share')], {
   stdio: ['ignore', 'ignore', 'inherit'],
 });
+await makeCodeCache({ lib, bin, name: 'sesame', flags: everywhere.split(' ') });
 say(`built ${programs.map(({ name }) => join(options.out, 'bin', name)).join(', ')}`);

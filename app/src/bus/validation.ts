@@ -10,7 +10,7 @@ import {
   type RequestKind,
   requests,
 } from './messages.ts';
-import { type Validator, validators } from './validators.generated.js';
+import { eventValidators, replyValidators, requestValidators, type Validator } from './validators.generated.js';
 
 const longestReason = 200;
 
@@ -25,45 +25,45 @@ export function isEventKind(kind: string): kind is EventKind {
 /** @throws SesameError message-invalid */
 export function decodeRequestBody<Kind extends RequestKind>(kind: Kind, encoded: Uint8Array): RequestBody<Kind> {
   const body = decodeCbor(encoded);
-  if (!isRequestBody(kind, body)) throw invalid(kind, `${kind}:request`);
+  if (!isRequestBody(kind, body)) throw invalid(kind, validator(requestValidators, kind));
   return body;
 }
 
 /** @throws SesameError message-invalid */
 export function decodeReplyBody<Kind extends RequestKind>(kind: Kind, encoded: Uint8Array): ReplyBody<Kind> {
   const body = decodeCbor(encoded);
-  if (!isReplyBody(kind, body)) throw invalid(kind, `${kind}:reply`);
+  if (!isReplyBody(kind, body)) throw invalid(kind, validator(replyValidators, kind));
   return body;
 }
 
 /** @throws SesameError message-invalid */
 export function decodeEventBody<Kind extends EventKind>(kind: Kind, encoded: Uint8Array): EventBody<Kind> {
   const body = decodeCbor(encoded);
-  if (!isEventBody(kind, body)) throw invalid(kind, `${kind}:event`);
+  if (!isEventBody(kind, body)) throw invalid(kind, validator(eventValidators, kind));
   return body;
 }
 
 function isRequestBody<Kind extends RequestKind>(kind: Kind, body: unknown): body is RequestBody<Kind> {
-  return validator(`${kind}:request`)(body);
+  return validator(requestValidators, kind)(body);
 }
 
 function isReplyBody<Kind extends RequestKind>(kind: Kind, body: unknown): body is ReplyBody<Kind> {
-  return validator(`${kind}:reply`)(body);
+  return validator(replyValidators, kind)(body);
 }
 
 function isEventBody<Kind extends EventKind>(kind: Kind, body: unknown): body is EventBody<Kind> {
-  return validator(`${kind}:event`)(body);
+  return validator(eventValidators, kind)(body);
 }
 
-function validator(schema: string): Validator {
-  const found = validators[schema];
+function validator(table: Readonly<Record<string, Validator>>, kind: string): Validator {
+  const found = table[kind];
   // Without this a message would pass unchecked: the compiled file is older than the catalogue.
-  if (found === undefined) throw SesameError.of('unexpected', { where: 'bus', cause: `no validator for ${schema}` });
+  if (found === undefined) throw SesameError.of('unexpected', { where: 'bus', cause: `no validator for ${kind}` });
   return found;
 }
 
-function invalid(kind: string, schema: string): SesameError {
-  const first = validator(schema).errors?.[0];
+function invalid(kind: string, { errors }: Validator): SesameError {
+  const first = errors?.[0];
   const reason = `${first?.instancePath || 'body'} ${first?.message ?? 'does not fit'}`;
   return SesameError.of('message-invalid', { kind, reason: reason.slice(0, longestReason) });
 }

@@ -10,4 +10,6 @@ export interface Validator {
   (data: unknown): boolean;
   errors?: readonly ValidationError[] | null;
 }
-export declare const validators: Readonly<Record<string, Validator>>;
+export declare const requestValidators: Readonly<Record<string, Validator>>;
+export declare const replyValidators: Readonly<Record<string, Validator>>;
+export declare const eventValidators: Readonly<Record<string, Validator>>;
