@@ -13,6 +13,7 @@ export interface DaemonMemory {
   readonly current: number;
   readonly oomKills: number;
   readonly anonymous: number;
+  /** NaN on a kernel without CONFIG_PROC_PAGE_MONITOR. */
   readonly pss: number;
   readonly majorFaults: number;
   readonly lockLimit: number;
@@ -32,7 +33,8 @@ export async function daemonMemory(device: Device, service: Service): Promise<Da
     echo pid $pid
     for file in max peak current; do echo $file $(cat memory.$file); done
     grep '^oom_kill ' memory.events
-    awk '/^(Pss|Anonymous):/ { print $1, $2 }' /proc/$pid/smaps_rollup
+    awk '/^RssAnon:/ { print $1, $2 }' /proc/$pid/status
+    [ ! -e /proc/$pid/smaps_rollup ] || awk '/^Pss:/ { print $1, $2 }' /proc/$pid/smaps_rollup
     awk '{ print "majflt", $12 }' /proc/$pid/stat
     awk '/^Max locked memory/ { print "lock", $4 }' /proc/$pid/limits
     echo restarts $(cat /run/openrc/options/${service}/start_count)`);
@@ -52,7 +54,7 @@ export async function daemonMemory(device: Device, service: Service): Promise<Da
     peak: value('peak'),
     current: value('current'),
     oomKills: value('oom_kill'),
-    anonymous: value('Anonymous:') * 1024,
+    anonymous: value('RssAnon:') * 1024,
     pss: value('Pss:') * 1024,
     majorFaults: value('majflt'),
     lockLimit: value('lock'),

@@ -36,7 +36,7 @@ describe('a data partition that is not as it should be', () => {
   it('is missing: the device boots, console and status say what is wrong', async () => {
     await device.boot({ data: 'none' });
     assert.match(device.console, /there is no \/dev\/vdb/);
-    assert.match(device.console, /open-sesame-profile did not get ready: .*read-only/s);
+    assert.match(device.console, /open-sesame-profile(: its last words| did not get ready): .*read-only/);
     const { code, stderr } = await device.run('sesame status');
     assert.equal(code, unreachable);
     assert.match(stderr, /daemon-profile does not answer/);
@@ -46,7 +46,7 @@ describe('a data partition that is not as it should be', () => {
     restore();
     await device.boot({ dataReadOnly: true });
     assert.match(device.console, /\/dev\/vdb is write-protected/);
-    assert.match(device.console, /open-sesame-profile did not get ready: .*read-only/s);
+    assert.match(device.console, /open-sesame-profile(: its last words| did not get ready): .*read-only/);
     assert.equal(digest(device.dataPath), digest(good));
   });
 
@@ -110,11 +110,11 @@ describe('a device whose limits are not as they should be', () => {
   let device: Device;
   before(async () => {
     device = await Device.create('bad limits');
+    await device.boot({ append: 'cgroup_disable=memory' });
   });
   after(() => device.dispose());
 
   it('boots without the memory controller, serves, and says that the limit is missing', async () => {
-    await device.boot({ append: 'cgroup_disable=memory' });
     await device.must('sesame status');
     assert.match(device.console, /open-sesame-secrets runs without its memory limit/);
   });
@@ -130,7 +130,7 @@ describe('a device whose limits are not as they should be', () => {
   it('names file, line and column of a damaged configuration, on the console as well, and starts once it is mended', async () => {
     await device.must('mkdir -p /run/bad; printf "[global\\nx" > /run/bad/config.toml; mount -o bind /run/bad /etc/pds');
     await device.run('rc-service open-sesame-profile restart > /dev/console 2>&1');
-    assert.match(device.console, /did not get ready: .*\/etc\/pds\/config\.toml:1:\d+/s);
+    assert.match(device.console, /open-sesame-profile(: its last words| did not get ready): .*\/etc\/pds\/config\.toml:1:\d+/);
     await device.must('umount /etc/pds; rc-service open-sesame-profile start; sesame status');
   });
 });

@@ -77,7 +77,7 @@ describe('the supervision of the daemons', () => {
       60_000,
     );
     await device.eventually('nothing of it runs', '! ps | grep -q "[d]aemon-profile.cjs"', 5_000);
-    assert.match(device.console, /open-sesame-profile: daemon-profile ended too often and is not started again: .+/);
+    assert.match(device.console, /open-sesame-profile: daemon-profile ended too often and is not started again/);
     await device.must('umount /usr/lib/open-sesame/lib/daemon-profile.cjs; rc-service open-sesame-profile start');
     await device.must('sesame status --json');
   });

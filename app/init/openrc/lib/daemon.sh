@@ -33,21 +33,22 @@ export PDS_HEARTBEAT_FILE=$heartbeat PDS_STATE_DIR=$state_directory PDS_RUNTIME_
 extra_started_commands="reload"
 description_reload="Reads the configuration again"
 
-# The directories that both daemons meet in, whichever starts first. Where the disk is read-only the daemon says so itself.
+# The directories that both daemons meet in, whichever starts first. Where the disk is read-only the daemon says so itself. As few
+# calls as can be: every boot waits for them.
 prepare_directories() {
     checkpath -q -d -m 0755 "$service_directory" "$log_directory"
     checkpath -q -d -m 0755 -o pds-profile:pds "$runtime_directory"
     checkpath -q -d -m 0750 -o pds-secrets:pds "$runtime_directory/keys"
+    [ -d "$state_directory/vaults" ] && return
     checkpath -q -d -m 0750 -o pds-profile:pds "$state_directory" &&
         checkpath -q -d -m 0700 -o pds-secrets:pds "$state_directory/vaults"
 }
 
 start_pre() {
     prepare_directories
-    rm -f "$heartbeat"
-    checkpath -q -f -m 0644 -o "$command_user" "$heartbeat"
+    checkpath -q -F -m 0644 -o "$command_user" "$heartbeat"
     checkpath -q -f -m 0640 -o "$command_user" "$error_log"
-    trim_log
+    [ -s "$error_log" ] && trim_log
     require_limits
     [ -p "$supervision" ] || mkfifo -m 0600 "$supervision"
 }
@@ -82,7 +83,9 @@ start_post() {
         sleep 0.2
         waited=$((waited + 1))
     done
-    given_up || supervise_stop > /dev/null
+    # When the supervisor has given up, its watcher says why.
+    given_up && return 1
+    supervise_stop > /dev/null
     eerror "$RC_SVCNAME did not get ready: $(last_words)"
     eerror "when the cause is removed: rc-service $RC_SVCNAME start"
     return 1
@@ -133,10 +136,9 @@ silent_for() {
 # Runs beside the supervisor. A crash loop must end with a word about it on the console and not with silence.
 watch_supervisor() {
     read -r _ <&8
-    [ -e "$RC_SVCDIR/starting/$RC_SVCNAME" ] && return
     given_up || return
-    announce "$daemon ended too often and is not started again: $(last_words)"
-    announce "when the cause is removed: rc-service $RC_SVCNAME start"
+    announce "$daemon ended too often and is not started again; when the cause is removed: rc-service $RC_SVCNAME start"
+    announce "its last words: $(last_words)"
 }
 
 given_up() {
@@ -145,7 +147,7 @@ given_up() {
 
 last_words() {
     local words
-    words=$(tail -n 1 "$error_log" 2> /dev/null)
+    words=$(grep -v "^$RC_SVCNAME: " "$error_log" 2> /dev/null | tail -n 1)
     printf '%s' "${words:-it left no message}"
 }
 
