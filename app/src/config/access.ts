@@ -6,10 +6,14 @@ export type AccessDecision = 'allow' | 'deny';
 /** Stands for listing the names of a profile. */
 export const listing = Symbol('listing');
 
+/** In the rules of a profile, stands for every client that they do not name. No client can be called so. */
+export const everyOtherClient = '*';
+
 /**
  * Whether a client may use a secret, or list. The first line that matches decides: profile unknown and no rules anywhere: allow ·
  * profile unknown and rules somewhere: deny · profile without rules: allow · unregistered client: deny · client not named by the
- * rules: allow · name named: allow · otherwise deny. A client named with an empty list may not even list.
+ * rules: what they say of "*", and allow where they say nothing · name named: allow · otherwise deny. A client with an empty list may
+ * not even list.
  */
 export function decideAccess(
   { profiles }: Pick<Configuration, 'profiles'>,
@@ -22,7 +26,8 @@ export function decideAccess(
   const { access } = own.secrets;
   if (!hasRules(access)) return 'allow';
   if (client.name === undefined) return 'deny';
-  const names = Object.hasOwn(access, client.name) ? access[client.name] : undefined;
+  const rule = Object.hasOwn(access, client.name) ? client.name : everyOtherClient;
+  const names = Object.hasOwn(access, rule) ? access[rule] : undefined;
   if (names === undefined) return 'allow';
   if (secret === listing) return names.length > 0 ? 'allow' : 'deny';
   return names.some((name) => covers(name, secret)) ? 'allow' : 'deny';

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { clears } from '../core/clearance.ts';
+import { everyOtherClient } from './access.ts';
 import { type AccountKind, accountId } from './accounts.ts';
 import { administrators, criteria, withoutSuffix } from './clients.ts';
 import type { ClientConfiguration, Configuration, ProfileConfiguration } from './configuration.ts';
@@ -103,7 +104,7 @@ function ruleFindings(
   return Object.entries(access).flatMap(([client, names]) => {
     const path = ['profiles', profile, 'secrets', 'access', client];
     const found: Finding[] = [];
-    if (!known.includes(client) && !client.startsWith('daemon-')) {
+    if (!known.includes(client) && client !== everyOtherClient && !client.startsWith('daemon-')) {
       const meant = nearest(client, known);
       const remedy = meant === undefined ? `add [clients.${client}]` : `did you mean ${meant}?`;
       found.push(finding('warning', path, `there is no client ${client}`, remedy));
@@ -118,13 +119,13 @@ function ruleFindings(
   });
 }
 
-/** A client that the rules of a profile do not name is not held to any (FORMATS, "Access rules"): easily overlooked. */
+/** A client that the rules of a profile do not name is held to what they say of "*", and to nothing without that: easily overlooked. */
 function missingRuleFindings(
   profile: string,
   { secrets: { access } }: ProfileConfiguration,
   clients: Configuration['clients'],
 ): Finding[] {
-  if (Object.keys(access).length === 0) return [];
+  if (Object.keys(access).length === 0 || Object.hasOwn(access, everyOtherClient)) return [];
   const missing = Object.entries(clients)
     .filter(([client, { clearance }]) => clears(clearance, 'profile-scoped') && !Object.hasOwn(access, client))
     .map(([client]) => client)
@@ -133,7 +134,12 @@ function missingRuleFindings(
   if (first === undefined) return [];
   const problem = `${missing.slice(0, 5).join(', ')}${missing.length > 5 ? ' …' : ''} may read all of profile ${profile}, having no rule`;
   return [
-    finding('warning', ['profiles', profile, 'secrets', 'access'], problem, `add ${first} = [] or the names that it needs`),
+    finding(
+      'warning',
+      ['profiles', profile, 'secrets', 'access'],
+      problem,
+      `add ${first} = [] or the names that it needs, or "*" = [] for all clients without a rule`,
+    ),
   ];
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { stringify } from 'smol-toml';
 import { SesameError } from '../core/errors.ts';
+import { everyOtherClient } from './access.ts';
 import { administrators } from './clients.ts';
 import { isTable, parseDocument, type Table } from './document.ts';
 import { merge, tableWith, valueAt } from './merge.ts';
@@ -22,6 +23,6 @@ export function addDefaultRules(file: string, before: Buffer | undefined, profil
   const table: Table = document?.table ?? {};
   const present = valueAt(table, ['profiles', profile, 'secrets', 'access']);
   if (isTable(present) && Object.keys(present).length > 0) return undefined;
-  const rules = tableWith(['profiles', profile, 'secrets', 'access', administrators], ['*']);
+  const rules = tableWith(['profiles', profile, 'secrets', 'access'], { [administrators]: ['*'], [everyOtherClient]: [] });
   return Buffer.from(notice + stringify(merge(table, rules)));
 }

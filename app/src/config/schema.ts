@@ -5,6 +5,7 @@ import { logLevels } from '../core/log.ts';
 
 export const profilePattern = '^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$';
 const clientPattern = '^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}$';
+const ruleClientPattern = '^(?:[a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}|\\*)$';
 const accountPattern = '^[a-z_][a-z0-9_.-]{0,31}\\$?$';
 const absolutePathPattern = '^/[^\\u0000]{1,106}$';
 const publicKeyPattern = '^[0-9a-fA-F]{64}$';
@@ -13,6 +14,7 @@ const publicKeyPattern = '^[0-9a-fA-F]{64}$';
 export const patternRemedies: Readonly<Record<string, string>> = {
   [profilePattern]: '1 to 64 letters, digits, "_" or "-", starting with a letter or digit',
   [clientPattern]: '1 to 64 letters, digits, ".", "_" or "-", starting with a letter or digit',
+  [ruleClientPattern]: 'the name of a client, or "*" for every client that no rule names',
   [accountPattern]: 'a number, or the name of an account as /etc/passwd or /etc/group has it',
   [absolutePathPattern]: 'an absolute path of at most 107 bytes, which is what a Unix socket holds',
   [publicKeyPattern]: 'the 32 bytes of the public key as 64 hexadecimal digits',
@@ -205,10 +207,12 @@ const profileSecrets = {
   properties: {
     access: {
       type: 'object',
-      description: 'Per client, the names of the secrets that it may use; "*" is all, a trailing "/*" all below, [] none.',
+      description:
+        'Per client, the names of the secrets that it may use; "*" is all, a trailing "/*" all below, [] none. ' +
+        'The client "*" stands for every one that has no rule of its own; without that rule, these may use everything.',
       maxProperties: 256,
       patternProperties: {
-        [clientPattern]: { type: 'array', maxItems: 1024, items: { type: 'string', minLength: 1, maxLength: 256 } },
+        [ruleClientPattern]: { type: 'array', maxItems: 1024, items: { type: 'string', minLength: 1, maxLength: 256 } },
       },
       additionalProperties: false,
       default: {},

@@ -15,6 +15,10 @@ const { profiles } = workplace.load({
     idle = []
   `,
 });
+const closed = workplace.load({
+  'etc/config.toml':
+    '[profiles.device.secrets.access]\nmqtt = ["mqtt/*"]\n"*" = []\n[profiles.shared.secrets.access]\n"*" = ["shared/*"]\n',
+}).profiles;
 const withoutRules = workplace.load({ 'etc/config.toml': '[profiles.free]' }).profiles;
 
 describe('the access rules', () => {
@@ -37,6 +41,12 @@ describe('the access rules', () => {
     ['deny an unregistered client to list', profiles, 'device', undefined, listing, 'deny'],
     ['allow a client that they do not name', profiles, 'device', 'updater', 'x', 'allow'],
     ['allow a client named like a property of every object, which they do not name', profiles, 'device', 'valueOf', 'x', 'allow'],
+    ['deny a client that they do not name, where "*" is given nothing', closed, 'device', 'updater', 'x', 'deny'],
+    ['deny it to list, where "*" is given nothing', closed, 'device', 'updater', listing, 'deny'],
+    ['hold a client that they name to its own rule beside that of "*"', closed, 'device', 'mqtt', 'mqtt/a', 'allow'],
+    ['allow a client that they do not name what "*" is given', closed, 'shared', 'updater', 'shared/a', 'allow'],
+    ['deny it everything else', closed, 'shared', 'updater', 'x', 'deny'],
+    ['deny an unregistered client what "*" is given', closed, 'shared', undefined, 'shared/a', 'deny'],
     ['allow a secret that is named', profiles, 'device', 'mqtt', 'tls-key', 'allow'],
     ['allow a secret below a name with "/*"', profiles, 'device', 'mqtt', 'mqtt/a/b', 'allow'],
     ['deny the name above "/*" itself', profiles, 'device', 'mqtt', 'mqtt', 'deny'],
@@ -58,7 +68,7 @@ describe('the access rules', () => {
     const client = fc.constantFrom('a', 'b', 'c', undefined);
     const secret = fc.string({ unit: fc.constantFrom('x', 'y', '/', '*'), minLength: 1, maxLength: 4 });
     const rule = fc.oneof(secret, fc.constantFrom('*', 'x/*', 'x/y/*', '/*'));
-    const access = fc.dictionary(fc.constantFrom('a', 'b'), fc.array(rule, { maxLength: 3 }));
+    const access = fc.dictionary(fc.constantFrom('a', 'b', '*'), fc.array(rule, { maxLength: 3 }));
     const profile = fc.constantFrom('p', 'q', 'r');
     fc.assert(
       fc.property(
@@ -69,7 +79,7 @@ describe('the access rules', () => {
         (rules, asked, name, named) => {
           const wanted = named ?? listing;
           const lines = Object.entries(rules).map(([each, table]) => {
-            const entries = Object.entries(table).map(([key, names]) => `${key} = ${JSON.stringify(names)}\n`);
+            const entries = Object.entries(table).map(([key, names]) => `"${key}" = ${JSON.stringify(names)}\n`);
             return `[profiles.${each}.secrets.access]\n${entries.join('')}`;
           });
           const configuration = workplace.load({ 'etc/config.toml': lines.join('') });
@@ -81,7 +91,7 @@ describe('the access rules', () => {
   });
 });
 
-/** The table of FORMATS read aloud, over maps and regular expressions. */
+/** The table of FORMATS read aloud, with "*" for those that are not named, over maps and regular expressions. */
 function reference(
   rules: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>,
   profile: string,
@@ -94,7 +104,7 @@ function reference(
   if (own === undefined) return anywhere ? 'deny' : 'allow';
   if (own.size === 0) return 'allow';
   if (client === undefined) return 'deny';
-  const names = own.get(client);
+  const names = own.get(client) ?? own.get('*');
   if (names === undefined) return 'allow';
   if (names.length === 0) return 'deny';
   if (secret === listing) return 'allow';

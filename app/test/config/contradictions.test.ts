@@ -82,6 +82,11 @@ describe('contradictory settings', () => {
       '[profiles.p.secrets.access]\nzebra = []',
       ['2:1 warning there is no client zebra; add [clients.zebra]'],
     ],
+    [
+      'a short name of a client that does not exist beside the rule of all others',
+      '[profiles.p.secrets.access]\nz = []\n"*" = []',
+      ['2:1 warning there is no client z; add [clients.z]'],
+    ],
     ['a rule for administrators and daemons', '[profiles.p.secrets.access]\nadministrators = ["*"]\ndaemon-secrets = []', []],
     [
       'a star that is no pattern',
@@ -93,7 +98,14 @@ describe('contradictory settings', () => {
     [
       'a client that the rules of a profile forget',
       '[clients.a]\nuid = 5\n[profiles.p.secrets.access]\nadministrators = ["*"]',
-      ['3:21 warning a may read all of profile p, having no rule; add a = [] or the names that it needs'],
+      [
+        '3:21 warning a may read all of profile p, having no rule; add a = [] or the names that it needs, or "*" = [] for all clients without a rule',
+      ],
+    ],
+    [
+      'a client without a rule where all those have one',
+      '[clients.a]\nuid = 5\n[profiles.p.secrets.access]\nadministrators = ["*"]\n"*" = []',
+      [],
     ],
     [
       'a client that may not read secrets at all',

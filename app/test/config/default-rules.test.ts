@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { decideAccess } from '../../src/config/access.ts';
+import { decideAccess, listing } from '../../src/config/access.ts';
 import { addDefaultRules } from '../../src/config/default-rules.ts';
 import { SesameError } from '../../src/core/errors.ts';
 import { Workplace } from './support.ts';
@@ -13,10 +13,22 @@ function add(before: string | undefined, profile: string): string | undefined {
 }
 
 describe('the rules of a new profile', () => {
-  it('let administrators do everything, and a client without a name nothing', () => {
+  it('let administrators do everything, and everybody else nothing', () => {
     const configuration = workplace.load({ 'state/rules.toml': add(undefined, 'device') ?? '' });
     assert.equal(decideAccess(configuration, 'device', { name: 'administrators' }, 'x'), 'allow');
-    assert.equal(decideAccess(configuration, 'device', { name: undefined }, 'x'), 'deny');
+    for (const name of [undefined, 'mqtt-bridge', '*']) {
+      assert.equal(decideAccess(configuration, 'device', { name }, 'x'), 'deny');
+      assert.equal(decideAccess(configuration, 'device', { name }, listing), 'deny');
+    }
+  });
+
+  it('leave it to config.toml to grant a client something, and no other client gains by it', () => {
+    const configuration = workplace.load({
+      'state/rules.toml': add(undefined, 'device') ?? '',
+      'etc/config.toml': '[profiles.device.secrets.access]\nmqtt-bridge = ["mqtt/*"]',
+    });
+    assert.equal(decideAccess(configuration, 'device', { name: 'mqtt-bridge' }, 'mqtt/password'), 'allow');
+    assert.equal(decideAccess(configuration, 'device', { name: 'updater' }, 'mqtt/password'), 'deny');
   });
 
   it('keep those of the profiles before it', () => {
@@ -30,7 +42,7 @@ describe('the rules of a new profile', () => {
 
   it('are written where the profile has an empty table, which would let everybody in', () => {
     const { profiles } = workplace.load({ 'state/rules.toml': add('[profiles.p.secrets.access]', 'p') ?? '' });
-    assert.deepEqual({ ...profiles['p']?.secrets.access }, { administrators: ['*'] });
+    assert.deepEqual({ ...profiles['p']?.secrets.access }, { administrators: ['*'], '*': [] });
   });
 
   it('are not written over a file that cannot be read', () => {

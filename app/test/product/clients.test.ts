@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -92,7 +92,9 @@ key = "${publicKey.toString('hex')}"
     for (let count = 0; count < 100; count += 1)
       assert.equal(await failureOf(connectAs(device, { uid: 65_534 })), 'client-refused');
     const statusAfter = JSON.parse((await device.must(['status', '--json'])).toString());
-    assert.deepEqual(statusAfter.vaults, statusBefore.vaults);
+    const states = ({ vaults }: { vaults: { profile: string; state: string }[] }) =>
+      vaults.map(({ profile, state }) => [profile, state]);
+    assert.deepEqual(states(statusAfter), states(statusBefore));
     const line = /a connection is refused.*uid=65534.*/.exec(device.log('daemon-profile'))?.[0] ?? '';
     assert.match(line, /client-refused/);
   });
@@ -370,15 +372,34 @@ excluded = []
     assert.equal(run.stdout.length, 0, 'the program was not started');
   });
 
-  it('do not concern a client that they do not list', async () => {
+  it('deny everything to a client that they do not list, since "init" has written that for all of these', async () => {
     await asUser(device, unlisted, async (client) => {
-      const { body } = await client.request('secret-list', { profile: 'device', limit: 256 });
-      assert.deepEqual(
-        body.entries.map(({ name }) => name),
-        secrets,
-      );
-      assert.equal((await readSecret(client, 'device', 'admin/root')).toString(), 'value of admin/root');
+      for (const name of [...secrets, 'absent'])
+        assert.equal(await failureOf(readSecret(client, 'device', name)), 'access-denied', name);
+      assert.equal(await failureOf(client.request('secret-list', { profile: 'device', limit: 256 })), 'access-denied');
+      assert.equal(await failureOf(client.request('secret-environment', { profiles: ['device'] })), 'access-denied');
     });
+    const { code, stderr } = await sesameAs(device, unlisted, ['export', '-p', 'device']);
+    assert.equal(code, 5, stderr);
+  });
+
+  it('give what they say of "*" to a client that they do not list', async () => {
+    const file = join(device.configurationDirectory, 'config.toml');
+    const before = readFileSync(file, 'utf8');
+    const reload = () => process.kill(device.pid('daemon-secrets'), 'SIGHUP');
+    const read = () => asUser(device, unlisted, (client) => failureOf(readSecret(client, 'device', 'mqtt/password')));
+    writeFileSync(file, `${before}"*" = ["mqtt/*"]\n`);
+    reload();
+    await device.eventually('the new rule is in force', async () => (await read()) === 'success');
+    await asUser(device, unlisted, async (client) => {
+      assert.equal(await failureOf(readSecret(client, 'device', 'exact')), 'access-denied');
+    });
+    await asUser(device, reader, async (client) => {
+      assert.equal(await failureOf(readSecret(client, 'device', 'exact')), 'success', 'whoever has a rule keeps it');
+    });
+    writeFileSync(file, before);
+    reload();
+    await device.eventually('the rule is gone', async () => (await read()) === 'access-denied');
   });
 
   it('deny a profile that nobody knows while rules exist anywhere, to everybody', async () => {

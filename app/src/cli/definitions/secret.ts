@@ -20,6 +20,7 @@ export const secretCommands: readonly CommandDefinition[] = [
     description: [
       'Writes the bytes of the secret to standard output exactly as they were stored. Only where standard output is a terminal a newline follows ' +
         'a value that does not end with one.',
+      'Whoever is no administrator gets what the access rules of the profile name for them: sesame-init(1).',
     ],
     arguments: [secretArgument],
     options: [profileOption],

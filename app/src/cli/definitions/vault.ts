@@ -18,6 +18,8 @@ export const vaultCommands: readonly CommandDefinition[] = [
     summary: 'create the vault of a profile',
     description: [
       'Creates the installation if there is none, then the vault of the profile with its first factors. It is locked until `sesame unlock`.',
+      'It also writes the access rules to start from: administrators may do everything, and every other client nothing until a rule ' +
+        'under [profiles.PROFILE.secrets.access] of config.toml names it.',
       recoveryManners,
       evidenceOrder,
     ],
