@@ -10,7 +10,19 @@ import { fileURLToPath } from 'node:url';
 export const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
 /** Debian packages of the tests: independent oracles and what builds them. */
-export const testPackages = ['argon2', 'b3sum', 'fish', 'gcc', 'libc6-dev', 'libssl-dev', 'mandoc', 'python3', 'strace', 'zsh'];
+export const testPackages = [
+  'argon2',
+  'b3sum',
+  'fish',
+  'gcc',
+  'libc6-dev',
+  'libssl-dev',
+  'mandoc',
+  'python3',
+  'strace',
+  'tpm2-tools',
+  'zsh',
+];
 
 /** Debian packages that build the device and emulate it. */
 export const devicePackages = [
@@ -18,6 +30,7 @@ export const devicePackages = [
     'bc',
     'binutils-aarch64-linux-gnu',
     'bison',
+    'cryptsetup-bin',
     'e2fsprogs',
     'flex',
     'gcc',

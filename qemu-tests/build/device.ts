@@ -12,11 +12,21 @@ export interface DeviceImage {
   readonly kernelVersion: string;
   /** Squashfs. */
   readonly root: string;
+  /** What the command line says of the root file system; read from the disk as it is when absent. */
+  readonly rootArguments?: string;
+  /** UEFI firmware that measures what it starts; without it QEMU starts the kernel and every PCR stays zero. */
+  readonly firmware?: Firmware;
   /** Initial RAM disk, for kernels that need modules to find their root. */
   readonly initrd?: string;
 }
 
-const defaultCache = join(import.meta.dirname, '../../.cache');
+/** Two flash images: the program, and the variables that every machine has its own copy of. */
+export interface Firmware {
+  readonly code: string;
+  readonly variables: string;
+}
+
+export const defaultCache = join(import.meta.dirname, '../../.cache');
 
 /** Builds what has changed since the last time; the first time takes about ten minutes, nearly all of it the kernel. */
 export async function buildDevice(say: Say, cache = defaultCache): Promise<DeviceImage> {

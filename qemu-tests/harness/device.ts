@@ -34,7 +34,7 @@ type BootChoices = Partial<Omit<BootOptions, 'directory'>>;
 export class Device {
   readonly directory: string;
   readonly dataPath: string;
-  readonly #image: DeviceImage;
+  #image: DeviceImage;
   readonly #logPath: string;
   #machine: Machine | undefined;
 
@@ -48,8 +48,8 @@ export class Device {
   }
 
   /** A device as it comes from the factory. @param name of its console log */
-  static async create(name: string): Promise<Device> {
-    const device = new Device(await deviceImage(), name);
+  static async create(name: string, image?: DeviceImage): Promise<Device> {
+    const device = new Device(image ?? (await deviceImage()), name);
     await makeDataPartition(device.dataPath);
     return device;
   }
@@ -128,6 +128,11 @@ export class Device {
 
   async daemonLogs(): Promise<string> {
     return (await this.run('cat /run/open-sesame/log/*')).stdout.toString('utf8');
+  }
+
+  /** What the device boots from now on, as after an update. */
+  install(deviceImage: DeviceImage): void {
+    this.#image = deviceImage;
   }
 
   async powerOff(): Promise<void> {

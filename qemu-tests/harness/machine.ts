@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 import { type ChildProcess, spawn } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { copyFileSync, existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import type { DeviceImage } from '../build/device.ts';
+import type { DeviceImage, Firmware } from '../build/device.ts';
 import { Agent } from './agent.ts';
 import { Qmp } from './qmp.ts';
 import { SoftwareTpm } from './software-tpm.ts';
@@ -149,10 +149,11 @@ interface Places {
 }
 
 function qemuWords(image: DeviceImage, options: BootOptions, places: Places): string[] {
-  const append = `root=/dev/vda rootfstype=squashfs ro console=ttyAMA0 quiet panic=-1 ${options.append ?? ''}`.trim();
+  const append = commandLine(image, options.append);
   return [
     ...['-M', 'virt,gic-version=3', '-cpu', 'cortex-a72', '-smp', '2', '-m', String(places.memoryMb)],
     ...['-accel', 'tcg,thread=multi', '-display', 'none', '-nodefaults', '-no-user-config', '-no-reboot'],
+    ...(image.firmware === undefined ? [] : flash(image.firmware, options.directory)),
     ...['-kernel', image.kernel, '-append', append],
     ...(image.initrd === undefined ? [] : ['-initrd', image.initrd]),
     ...(options.clock === undefined ? [] : ['-rtc', `base=${options.clock}`]),
@@ -166,6 +167,22 @@ function qemuWords(image: DeviceImage, options: BootOptions, places: Places): st
     ...['-chardev', `socket,id=tpm,path=${places.tpm}`, '-tpmdev', 'emulator,id=tpm0,chardev=tpm'],
     ...['-device', 'tpm-tis-device,tpmdev=tpm0'],
     ...['-qmp', `unix:${places.qmp},server=on,wait=off`],
+  ];
+}
+
+/** What the kernel is told at boot. @param added behind what every boot of the image has */
+export function commandLine(image: DeviceImage, added = ''): string {
+  const { rootArguments = 'root=/dev/vda' } = image;
+  return `${rootArguments} rootfstype=squashfs ro console=ttyAMA0 quiet panic=-1 ${added}`.trim();
+}
+
+/** The variables are the machine's own: copied at its first boot and kept. */
+function flash({ code, variables }: Firmware, directory: string): string[] {
+  const ownVariables = join(directory, 'firmware-variables.img');
+  if (!existsSync(ownVariables)) copyFileSync(variables, ownVariables);
+  return [
+    ...['-drive', `if=pflash,format=raw,readonly=on,file=${code}`],
+    ...['-drive', `if=pflash,format=raw,file=${ownVariables}`],
   ];
 }
 
