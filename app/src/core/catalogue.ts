@@ -229,10 +229,6 @@ export const errorCatalogue = {
 
   // Configuration
   'configuration-invalid': { exit: Exit.configuration, message: '{file}:{line}:{column}: {problem}; {remedy}' },
-  'configuration-locked': {
-    exit: Exit.configuration,
-    message: 'the setting {key} is locked by {policy}; the value of {file} is ignored',
-  },
   'installation-invalid': {
     exit: Exit.damaged,
     message: 'the file {path} is not a valid installation: {reason}; restore it from a backup',

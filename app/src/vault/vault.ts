@@ -10,7 +10,7 @@ import type { Hkdf } from '../crypto/suite.ts';
 import type { SecretBytes, SecretMemory } from '../memory/secret-bytes.ts';
 import { createDatabase, openDatabase, rawDatabaseKey } from './database.ts';
 import { decodeName, encodeName, nameForPeople, rangeOf } from './entry-names.ts';
-import { beforeFirstRow, type ForeignRow, type StoredEntry } from './entry-table.ts';
+import type { ForeignRow, StoredEntry } from './entry-table.ts';
 import { checkPages } from './page-check.ts';
 import { databasePath } from './paths.ts';
 import { DatabaseSession } from './session.ts';
@@ -183,24 +183,6 @@ export class Vault {
 
   count(): number {
     return this.#session.use((entries) => entries.count());
-  }
-
-  /**
-   * What checkVault does, in one go: nothing else runs meanwhile, some 25 µs an entry, and what was decrypted is given back to the
-   * system only afterwards, some 200 bytes an entry. For big vaults take checkVault.
-   * @throws SesameError vault-damaged when a page or the structure is damaged, and no longer just entries
-   */
-  check(): VaultReport {
-    this.checkPages();
-    const damaged: string[] = [];
-    let entries = 0;
-    for (let after = beforeFirstRow; ; ) {
-      const batch = this.checkBatch(after);
-      if (batch === undefined) return { entries, damaged };
-      entries += batch.entries;
-      damaged.push(...batch.damaged);
-      after = batch.last;
-    }
   }
 
   /**

@@ -15,11 +15,10 @@ beforeEach(() => {
 afterEach(() => fixture.remove());
 
 describe('checking a vault', () => {
-  it('counts the entries of a sound one, as the check in one go does', async () => {
+  it('counts the entries of a sound one', async () => {
     const vault = fixture.create();
     for (let entry = 0; entry < 300; entry += 1) vault.set(`name-${entry}`, Buffer.from('value'));
     assert.deepEqual(await checkVault(vault), { entries: 300, damaged: [] });
-    assert.deepEqual(vault.check(), { entries: 300, damaged: [] });
   });
 
   it('names what cannot be decrypted, and the others stay readable', async () => {

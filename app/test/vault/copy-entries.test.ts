@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import { checkVault } from '../../src/vault/check-vault.ts';
 import { copyEntries } from '../../src/vault/copy-entries.ts';
 import type { Vault } from '../../src/vault/vault.ts';
 import { failsWith } from '../support/failures.ts';
@@ -38,7 +39,7 @@ describe('copying the entries of a vault', () => {
       assert.ok(value.bytes.equals(Buffer.alloc(entry * 40, entry)));
       value.release();
     }
-    assert.deepEqual(to.check(), { entries: 300, damaged: [] });
+    assert.deepEqual(await checkVault(to), { entries: 300, damaged: [] });
   });
 
   it('of an empty vault copies nothing', async () => {

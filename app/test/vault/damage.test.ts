@@ -4,6 +4,7 @@ import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import type { ErrorCode } from '../../src/core/catalogue.ts';
 import { SesameError } from '../../src/core/errors.ts';
+import { beforeFirstRow } from '../../src/vault/entry-table.ts';
 import type { Vault } from '../../src/vault/vault.ts';
 import { rounds, seededRandom } from '../support/campaign.ts';
 import { sqlCipher } from '../support/sqlcipher.ts';
@@ -73,7 +74,13 @@ function examine(): Outcome {
 
 function checkFinds(vault: Vault): boolean {
   try {
-    const { damaged, entries: count } = vault.check();
+    vault.checkPages();
+    const damaged: string[] = [];
+    let count = 0;
+    for (let batch = vault.checkBatch(beforeFirstRow); batch !== undefined; batch = vault.checkBatch(batch.last)) {
+      count += batch.entries;
+      damaged.push(...batch.damaged);
+    }
     return damaged.length > 0 || count !== entries.size;
   } catch (thrown) {
     codeOf(thrown);

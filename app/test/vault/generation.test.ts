@@ -17,6 +17,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { AssertionError } from '../../src/core/errors.ts';
+import { checkVault } from '../../src/vault/check-vault.ts';
 import { beginGeneration, copyEntries, recoverGeneration, type Step } from '../../src/vault/generation.ts';
 import { Vault } from '../../src/vault/vault.ts';
 import { runModule } from '../support/child.ts';
@@ -87,11 +88,11 @@ const stage = (step?: Step) => {
 };
 
 /** Which generation is there, whole. Anything between the two fails. */
-function generationHere(place: string): 'old' | 'new' {
+async function generationHere(place: string): Promise<'old' | 'new'> {
   const generation = readFileSync(join(place, 'device.vault-meta'), 'utf8') === 'old' ? 'old' : 'new';
   const vault = openWith(place, generation === 'old' ? oldKey : newKey);
   for (const [name, value] of secrets) assert.equal(reveal(vault.get(name)), value);
-  assert.deepEqual(vault.check(), { entries: secrets.size, damaged: [] });
+  assert.deepEqual(await checkVault(vault), { entries: secrets.size, damaged: [] });
   vault.close();
   assert.equal(readFileSync(join(place, 'device.password-wrap'), 'utf8'), generation);
   assert.equal(existsSync(join(place, 'device.recovery-wrap')), generation === 'old');
@@ -131,14 +132,14 @@ function untilCrash(action: () => void): boolean {
 }
 
 describe('a new generation', () => {
-  it('is in place after its commit, and what it drops is gone', () => {
+  it('is in place after its commit, and what it drops is gone', async () => {
     stage().commit(dropped);
-    assert.equal(generationHere(directory), 'new');
+    assert.equal(await generationHere(directory), 'new');
   });
 
-  it('that is discarded leaves the old one as it was', () => {
+  it('that is discarded leaves the old one as it was', async () => {
     stage().discard();
-    assert.equal(generationHere(directory), 'old');
+    assert.equal(await generationHere(directory), 'old');
   });
 
   it('may be the first of its profile', () => {
@@ -148,10 +149,10 @@ describe('a new generation', () => {
     assert.deepEqual(readdirSync(directory).sort(), ['device.db', 'device.password-wrap', 'device.salt', 'device.vault-meta']);
   });
 
-  it('starts afresh when one before it was left unfinished', () => {
+  it('starts afresh when one before it was left unfinished', async () => {
     writeFileSync(join(stage().directory, 'device.ssh-enrollment'), 'of the first try');
     stage().commit(dropped);
-    assert.equal(generationHere(directory), 'new');
+    assert.equal(await generationHere(directory), 'new');
   });
 
   it('is prepared where only its owner can look', () => {
@@ -171,25 +172,25 @@ describe('the wraps of the old master key', () => {
     assert.deepEqual(left, [Buffer.alloc(3), Buffer.alloc(3)]);
   });
 
-  it('are untouched until the commit', () => {
+  it('are untouched until the commit', async () => {
     assert.throws(() => stage(crashAt(steps().indexOf('sync the commit'))).commit(dropped), Crash);
     for (const name of wraps) assert.equal(readFileSync(join(directory, name), 'utf8'), 'old');
   });
 });
 
 describe('a generation is not committed', () => {
-  const refuses = (generation: ReturnType<typeof stage>, names: string[]) => {
+  const refuses = async (generation: ReturnType<typeof stage>, names: string[]) => {
     assert.throws(() => generation.commit(names), AssertionError);
     generation.discard();
-    assert.equal(generationHere(directory), 'old');
+    assert.equal(await generationHere(directory), 'old');
   };
 
-  it('while a wrap of the old master key would stay beside the new database', () => refuses(stage(), []));
+  it('while a wrap of the old master key would stay beside the new database', async () => await refuses(stage(), []));
 
-  it('without a database', () => {
+  it('without a database', async () => {
     const generation = stage();
     rmSync(join(generation.directory, 'device.db'));
-    refuses(generation, dropped);
+    await refuses(generation, dropped);
   });
 
   it('while its database is open', () => {
@@ -200,13 +201,13 @@ describe('a generation is not committed', () => {
     vault.close();
   });
 
-  it('when it would drop what it brings', () => refuses(stage(), [...dropped, 'device.salt']));
+  it('when it would drop what it brings', async () => await refuses(stage(), [...dropped, 'device.salt']));
 
-  it('when it would drop files that are not its own', () => refuses(stage(), [...dropped, 'other.db']));
+  it('when it would drop files that are not its own', async () => await refuses(stage(), [...dropped, 'other.db']));
 });
 
 describe('a crash', () => {
-  it('before any step of a commit leaves the old generation or the new one, whole, however often recovery crashes too', () => {
+  it('before any step of a commit leaves the old generation or the new one, whole, however often recovery crashes too', async () => {
     const all = steps();
     const commit = all.indexOf('commit');
     assert.ok(commit > 0 && all.length > commit + 8, all.join(', '));
@@ -219,12 +220,12 @@ describe('a crash', () => {
       for (let again = 0; again < all.length; again += 1) {
         if (untilCrash(() => void recoverGeneration(directory, 'device', crashAt(again)))) break;
       }
-      assert.equal(generationHere(directory), stop <= commit ? 'old' : 'new', `before: ${all[stop]}`);
+      assert.equal(await generationHere(directory), stop <= commit ? 'old' : 'new', `before: ${all[stop]}`);
       assert.equal(recoverGeneration(directory, 'device'), 'none');
     }
   });
 
-  it('of the whole process, by SIGKILL, does the same', () => {
+  it('of the whole process, by SIGKILL, does the same', async () => {
     const all = steps();
     const commit = all.indexOf('commit');
     for (let stop = 1; stop < all.length; stop += 3) {
@@ -240,16 +241,16 @@ describe('a crash', () => {
       `);
       assert.equal(signal, 'SIGKILL', stderr);
       recoverGeneration(directory, 'device');
-      assert.equal(generationHere(directory), stop <= commit ? 'old' : 'new', `before: ${all[stop]}`);
+      assert.equal(await generationHere(directory), stop <= commit ? 'old' : 'new', `before: ${all[stop]}`);
     }
   });
 
-  it('while a generation is discarded can be recovered from', () => {
+  it('while a generation is discarded can be recovered from', async () => {
     for (let stop = 0; ; stop += 1) {
       stage();
       const ended = untilCrash(() => void recoverGeneration(directory, 'device', crashAt(stop)));
       assert.equal(recoverGeneration(directory, 'device'), ended ? 'none' : 'discarded');
-      assert.equal(generationHere(directory), 'old');
+      assert.equal(await generationHere(directory), 'old');
       if (ended) return;
     }
   });
@@ -268,10 +269,10 @@ describe('recovering', () => {
     assert.equal(recoverGeneration(directory, 'device'), 'completed');
   });
 
-  it('wipes a wrap that a write left under a temporary name', () => {
+  it('wipes a wrap that a write left under a temporary name', async () => {
     writeFileSync(join(stage().directory, '.device.password-wrap.0123456789ab.tmp'), 'half');
     assert.equal(recoverGeneration(directory, 'device'), 'discarded');
-    assert.equal(generationHere(directory), 'old');
+    assert.equal(await generationHere(directory), 'old');
   });
 
   for (const [what, manifest] of [
@@ -307,10 +308,10 @@ describe('recovering', () => {
 });
 
 describe('the keys of both generations', () => {
-  it('are all given back', () => {
+  it('are all given back', async () => {
     const before = memory.status().pagesInUse;
     stage().commit(dropped);
-    generationHere(directory);
+    await generationHere(directory);
     assert.equal(memory.status().pagesInUse, before);
   });
 });

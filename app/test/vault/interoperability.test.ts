@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import { checkVault } from '../../src/vault/check-vault.ts';
 import { failsWith } from '../support/failures.ts';
 import { sqlCipher } from '../support/sqlcipher.ts';
 import { Fixture, keysByB3sum, masterKeyBytes, openByHand, reveal, sealByHand, setAndCrash } from './fixture.ts';
@@ -77,7 +78,7 @@ describe('a vault that we wrote', () => {
 });
 
 describe('a vault that the original SQLCipher wrote', () => {
-  it('opens here, with its values and times', () => {
+  it('opens here, with its values and times', async () => {
     sqlCipher({ path: fixture.path, key, statements: [schema, insert('api-token', 'abc'), insert('zeroes', '\0\0')] });
     const vault = fixture.open();
     assert.equal(reveal(vault.get('api-token')), 'abc');
@@ -86,7 +87,7 @@ describe('a vault that the original SQLCipher wrote', () => {
       entries: [{ name: 'api-token', created_at: 1_600_000_000, updated_at: 1_600_000_001 }],
       next: 'api-token',
     });
-    assert.deepEqual(vault.check(), { entries: 2, damaged: [] });
+    assert.deepEqual(await checkVault(vault), { entries: 2, damaged: [] });
   });
 
   it('opens here with what only its write-ahead log holds', () => {
@@ -131,7 +132,7 @@ describe('a database of somebody else\u2019s making', () => {
     return fixture.open();
   };
 
-  it('may hold any type in any column without hiding the good entries', () => {
+  it('may hold any type in any column without hiding the good entries', async () => {
     const vault = open(
       schema,
       `INSERT INTO secrets VALUES ('good', x'${sealed}', 1, 2)`,
@@ -149,7 +150,7 @@ describe('a database of somebody else\u2019s making', () => {
     for (const name of ['text', 'number', 'short', 'huge']) assert.throws(() => vault.get(name), failsWith('entry-damaged'));
     const names = vault.list({ limit: 20 }).entries.map(({ name }) => name);
     assert.deepEqual(names, ['good', 'huge', 'huge times', 'negative times', 'number', 'odd times', 'short', 'text']);
-    const { entries, damaged } = vault.check();
+    const { entries, damaged } = await checkVault(vault);
     assert.equal(entries, 10);
     assert.deepEqual(damaged, ['text', 'number', 'short', 'row 8', 'row 9', 'huge']);
   });
@@ -165,7 +166,7 @@ describe('a database of somebody else\u2019s making', () => {
     assert.equal(vault.count(), 0);
   });
 
-  it('may hold names that are no UTF-8: they do not stop a list', () => {
+  it('may hold names that are no UTF-8: they do not stop a list', async () => {
     const bytes = ['80', 'ff', 'ff41', '61ff', 'c0af'];
     const vault = open(
       schema,
@@ -177,7 +178,7 @@ describe('a database of somebody else\u2019s making', () => {
     assert.deepEqual([first.entries.map(({ name }) => name), first.next], [['a'], 'a']);
     const second = vault.list({ limit: 1, after: 'a' });
     assert.deepEqual([second.entries.map(({ name }) => name), second.next], [['b'], undefined]);
-    assert.equal(vault.check().damaged.length, bytes.length);
+    assert.equal((await checkVault(vault)).damaged.length, bytes.length);
   });
 
   it('is named as damaged when it has no table of secrets', () => {

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import fc from 'fast-check';
 import { AssertionError } from '../../src/core/errors.ts';
+import { checkVault } from '../../src/vault/check-vault.ts';
 import type { ListedEntry, Vault } from '../../src/vault/vault.ts';
 import { failsWith } from '../support/failures.ts';
 import { Fixture, masterKey, memory, reveal } from './fixture.ts';
@@ -257,8 +258,8 @@ describe('a vault that is not used', () => {
 });
 
 describe('a check', () => {
-  it('counts the entries of a sound vault', () => {
+  it('counts the entries of a sound vault', async () => {
     for (let entry = 0; entry < 50; entry += 1) put(`name-${entry}`);
-    assert.deepEqual(vault.check(), { entries: 50, damaged: [] });
+    assert.deepEqual(await checkVault(vault), { entries: 50, damaged: [] });
   });
 });
