@@ -525,12 +525,20 @@ uid = 61403
 
   it('ends a command with exit 5 and the name of the setting', async () => {
     await asUser(device, { uid: 61_403 }, async (client) => {
-      let ended = false;
-      const listing = sesameAs(device, { uid: 61_403 }, ['secret', 'list', '-p', 'device']).finally(() => {
-        ended = true;
-      });
-      while (!ended) await codesOf(client, 30);
-      const { code, stderr } = await listing;
+      // The command may find the token that came back while it started: then it is tried again.
+      const refusal = async () => {
+        for (let attempt = 0; attempt < 20; attempt += 1) {
+          let ended = false;
+          const listing = sesameAs(device, { uid: 61_403 }, ['secret', 'list', '-p', 'device']).finally(() => {
+            ended = true;
+          });
+          while (!ended) await codesOf(client, 30);
+          const result = await listing;
+          if (result.code !== 0) return result;
+        }
+        return assert.fail('twenty commands passed while the bucket was being emptied');
+      };
+      const { code, stderr } = await refusal();
       assert.equal(code, 5, stderr);
       assert.match(stderr, /observer sent more than 20 requests a second; .*\[global\.rate_limit\]/);
     });
