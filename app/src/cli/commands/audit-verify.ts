@@ -15,7 +15,10 @@ export async function run(invocation: Invocation): Promise<ExitCode> {
         )
       : await verifyChain(path);
   if (invocation.flag('json')) printJson(report);
-  else print(`${report.path}: entries ${report.first} to ${report.last} verify (${report.hash}), ${headText[report.head]}\n`);
+  else {
+    const head = report.head === 'absent' ? headText.absent : `${headText[report.head]} (${report.attestation})`;
+    print(`${report.path}: entries ${report.first} to ${report.last} verify (${report.hash}), ${head}\n`);
+  }
   return Exit.done;
 }
 

@@ -162,6 +162,8 @@ describe('sesame on a device', () => {
 
   it('verifies its audit chain, and a copy of it by its path', async () => {
     assert.equal((await json(device, ['audit', 'verify']))['head'], 'matches');
+    const { stdout } = await ends(device, 0, ['audit', 'verify']);
+    assert.match(String(stdout), /vouches for the last entry \(self-attested\)/);
     const copy = join(device.home, 'copy.jsonl');
     copyFileSync(join(device.stateDirectory, 'audit.jsonl'), copy);
     await ends(device, 0, ['audit', 'verify', '--path', copy]);
