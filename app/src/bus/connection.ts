@@ -8,7 +8,14 @@ import { Channel } from './channel.ts';
 import type { Envelope, Header, Origin } from './envelope.ts';
 import type { Session } from './handshake.ts';
 import type { KeyPair } from './keys.ts';
-import { type BusLimits, longestDaemonQueue, longestQueue, mostPendingRequests, readingPausesAt } from './limits.ts';
+import {
+  attachmentsPauseAt,
+  type BusLimits,
+  longestDaemonQueue,
+  longestQueue,
+  mostPendingRequests,
+  readingPausesAt,
+} from './limits.ts';
 import type { EventKind } from './messages.ts';
 import type { RegisteredKey } from './registry.ts';
 
@@ -45,8 +52,10 @@ export class Connection {
   readonly #events: ConnectionEvents;
   readonly #logger: Logger;
   #pending = 0;
+  #attached = 0;
   #dropped = 0;
   #closing = false;
+  #ended = false;
   #fullTimer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -80,8 +89,19 @@ export class Connection {
     return this.identity.name ?? `uid ${this.uid}`;
   }
 
+  /** Requests of it that are under way. */
   get pending(): number {
     return this.#pending;
+  }
+
+  /** Whether nothing is under way on it and nothing is awaited from it. */
+  get idle(): boolean {
+    return this.#pending === 0 && this.subscriptions.size === 0 && this.held === 0 && this.waitingBytes === 0;
+  }
+
+  /** Whether it is being closed: it takes no place any more. */
+  get ended(): boolean {
+    return this.#ended;
   }
 
   /** Bytes of a frame that has not arrived whole. */
@@ -94,10 +114,24 @@ export class Connection {
     return this.#channel.waitingBytes;
   }
 
+  /** What its queue holds before it is full, in bytes. */
+  get queueLength(): number {
+    return this.identity.registered === undefined ? longestQueue : longestDaemonQueue;
+  }
+
   /** Whether its queue takes no more. */
   get full(): boolean {
-    const longest = this.identity.registered === undefined ? longestQueue : longestDaemonQueue;
-    return this.#channel.waiting >= this.#limits().channelCapacity || this.#channel.waitingBytes >= longest;
+    return this.#isFilledTo(1);
+  }
+
+  /** Whether half of its queue is taken. */
+  get crowded(): boolean {
+    return this.#isFilledTo(0.5);
+  }
+
+  /** What a message of this length takes of its queue, in bytes: at least the place of one of the messages that it holds. */
+  queued(length: number): number {
+    return Math.max(length, Math.ceil(this.queueLength / this.#limits().channelCapacity));
   }
 
   /** @throws SesameError frame-too-long */
@@ -112,14 +146,16 @@ export class Connection {
     else this.send(header);
   }
 
-  /** A request of this connection is under way. */
-  begin(): void {
+  /** A request of this connection is under way. @param attached bytes of its attachment */
+  begin(attached: number): void {
     this.#pending += 1;
+    this.#attached += attached;
     this.#adjustReading();
   }
 
-  finish(): void {
+  finish(attached: number): void {
     this.#pending -= 1;
+    this.#attached -= attached;
     this.#adjustReading();
   }
 
@@ -131,11 +167,17 @@ export class Connection {
 
   /** Delivers what was sent, then closes. */
   end(): void {
+    this.#ended = true;
     this.#channel.end();
   }
 
   destroy(): void {
     this.#channel.destroy();
+  }
+
+  #isFilledTo(share: number): boolean {
+    const { waiting, waitingBytes } = this.#channel;
+    return waiting >= share * this.#limits().channelCapacity || waitingBytes >= share * this.queueLength;
   }
 
   #onQueued(): void {
@@ -145,20 +187,27 @@ export class Connection {
   }
 
   #onSent(): void {
+    // A daemon that still takes messages is at work, however many wait for it.
+    if (this.identity.registered !== undefined) this.#stopWatching();
     this.#watchQueue();
     this.#adjustReading();
   }
 
   #watchQueue(): void {
-    if (this.full) {
+    // Requests for a daemon are refused before its queue is full.
+    if (this.identity.registered === undefined ? this.full : this.crowded) {
       this.#fullTimer ??= setTimeout(() => this.#disconnectSlow(), this.#limits().slowSubscriberTimeoutMs);
       return;
     }
-    clearTimeout(this.#fullTimer);
-    this.#fullTimer = undefined;
+    this.#stopWatching();
     if (this.#dropped === 0) return;
     this.#logger.warn('a slow subscriber missed broadcasts', { client: this.label, pid: this.origin.pid, missed: this.#dropped });
     this.#dropped = 0;
+  }
+
+  #stopWatching(): void {
+    clearTimeout(this.#fullTimer);
+    this.#fullTimer = undefined;
   }
 
   #disconnectSlow(): void {
@@ -174,13 +223,17 @@ export class Connection {
 
   /** A client that asks faster than it is answered, or does not read its answers, waits in the kernel. */
   #adjustReading(): void {
-    const wait = this.#closing || this.#pending >= mostPendingRequests || this.#channel.waitingBytes >= readingPausesAt;
+    const wait =
+      this.#closing ||
+      this.#pending >= mostPendingRequests ||
+      this.#attached >= attachmentsPauseAt ||
+      this.#channel.waitingBytes >= readingPausesAt;
     if (wait) this.#channel.pause();
     else this.#channel.resume();
   }
 
   #onClose(): void {
-    clearTimeout(this.#fullTimer);
+    this.#stopWatching();
     this.#events.onClosed();
   }
 }

@@ -3,8 +3,8 @@ import { clears } from '../core/clearance.ts';
 import type { Logger } from '../core/log.ts';
 import type { Connection } from './connection.ts';
 import type { Header } from './envelope.ts';
-import { mostDemanding } from './fairness.ts';
-import { mostBytesHeld, mostBytesWaiting, mostConnections, mostConnectionsOfOneUid } from './limits.ts';
+import { largest, mostDemanding } from './fairness.ts';
+import { mostBytesHeld, mostBytesWaiting, mostConnections, mostConnectionsOfOneUid, mostFarewells } from './limits.ts';
 import type { EventKind } from './messages.ts';
 
 /** The admitted connections, oldest first, and what they may take together. */
@@ -30,13 +30,27 @@ export class Connections {
     return [...new Set(names)];
   }
 
-  /** Whether there is room for one more of this uid. */
-  hasRoom(uid: number): boolean {
-    const clients = [...this.#all].filter(({ identity }) => identity.registered === undefined);
-    return clients.length < mostConnections && clients.filter((client) => client.uid === uid).length < mostConnectionsOfOneUid;
+  /**
+   * Who has to go so that this one has a place: nobody, the oldest connection on which nothing goes on of the process that has most of
+   * the places, or the newcomer itself when its own process has as many. So a program that forgets its connections does not shut out
+   * the others that run as the same user.
+   */
+  inTheWayOf(newcomer: Connection): Connection | undefined {
+    const clients = [...this.#all].filter((each) => each !== newcomer && each.identity.registered === undefined && !each.ended);
+    const ofUser = clients.filter(({ uid }) => uid === newcomer.uid);
+    const userIsFull = ofUser.length >= mostConnectionsOfOneUid;
+    if (!userIsFull && clients.length < mostConnections) return undefined;
+    const processes = Map.groupBy(userIsFull ? ofUser : clients, processOf);
+    const greediest = largest([...processes.values()], ({ length }) => length) ?? [];
+    const own = processes.get(processOf(newcomer))?.length ?? 0;
+    if (greediest.length <= own + 1) return newcomer;
+    return greediest.find(({ idle }) => idle) ?? newcomer;
   }
 
+  /** Adds one, and cuts short the farewell of the oldest of those that are being closed when they are too many. */
   add(connection: Connection): void {
+    const farewells = [...this.#all].filter(({ ended }) => ended);
+    for (const each of farewells.slice(0, Math.max(0, farewells.length - mostFarewells))) each.destroy();
     this.#all.add(connection);
   }
 
@@ -79,4 +93,8 @@ export class Connections {
     for (const connection of this.#all) total += weightOf(connection);
     return total;
   }
+}
+
+function processOf({ uid, origin }: Connection): string {
+  return `${uid} ${origin.pid}`;
 }

@@ -4,10 +4,13 @@ import { asSesameError, describe, SesameError, unreachable } from '../core/error
 import type { Logger } from '../core/log.ts';
 import type { SecretMemory } from '../memory/secret-bytes.ts';
 import { type Answer, answerRequest, errorAnswer } from './answer.ts';
+import { Claims } from './claims.ts';
 import type { Connection } from './connection.ts';
 import type { Envelope, Header, Origin } from './envelope.ts';
 import type { Handlers, Sender } from './handler.ts';
 import { emptyBody, type HeaderWriter } from './headers.ts';
+import { mostAttached, mostAttachedOfOneClient } from './limits.ts';
+import { longestBody } from './longest-body.ts';
 import { type RequestKind, requests } from './messages.ts';
 import type { BusObserver } from './observer.ts';
 import type { TokenBuckets } from './rate-limit.ts';
@@ -33,9 +36,14 @@ export interface DispatcherOptions {
   onFinished(): void;
 }
 
+/** Sends the answer to a request, which is over then. @param origin who answers; the server itself when absent */
+type Finish = (answer: Answer, origin?: Origin) => void;
+
 /** Decides what becomes of each message that a connection sends. */
 export class Dispatcher {
   readonly #options: DispatcherOptions;
+  /** Bytes of attachments that each client has under way. */
+  readonly #attached = new Claims<string>();
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
@@ -100,17 +108,24 @@ export class Dispatcher {
       this.#reject(connection, header, error);
       return;
     }
-    connection.begin();
+    const attached = envelope.attachment?.length ?? 0;
+    this.#attached.take(connection.label, attached);
+    connection.begin(attached);
+    // Every request that was admitted comes here once.
+    const finish: Finish = (answer, origin) => {
+      this.#attached.giveBack(connection.label, attached);
+      this.#finish(connection, header, answer, attached, origin);
+    };
     try {
-      this.#route(connection, kind, envelope, sender);
+      this.#route(connection, kind, envelope, sender, finish);
     } catch (thrown) {
-      this.#finish(connection, header, errorAnswer(asSesameError(thrown, kind)));
+      finish(errorAnswer(asSesameError(thrown, kind)));
     }
   }
 
   /** What must hold before a request costs more than reading it. */
   #admit(connection: Connection, sender: Sender, { header, attachment }: Envelope): RequestKind {
-    const { kind } = header;
+    const { kind, body } = header;
     const { buckets } = this.#options;
     if (connection.identity.registered === undefined && !buckets.take(connection.label)) {
       throw SesameError.of('rate-limited', { client: connection.label, limit: buckets.ratePerSecond });
@@ -121,27 +136,39 @@ export class Dispatcher {
     if (!clears(sender.clearance, level)) {
       throw SesameError.of('clearance-too-low', { client: connection.label, clearance: sender.clearance, kind, level });
     }
-    if (attachment !== undefined && !mayAttach) throw SesameError.of('message-invalid', { kind, reason: 'it has no attachment' });
+    const longest = longestBody(kind);
+    if (body.length > longest)
+      throw SesameError.of('message-invalid', { kind, reason: `its body is longer than ${longest} bytes` });
+    if (attachment !== undefined) {
+      if (!mayAttach) throw SesameError.of('message-invalid', { kind, reason: 'it has no attachment' });
+      this.#requireRoom(connection, kind, attachment.length);
+    }
     return kind;
   }
 
-  #route(connection: Connection, kind: RequestKind, envelope: Envelope, sender: Sender): void {
+  #requireRoom({ label }: Connection, kind: RequestKind, length: number): void {
+    const { answeredBy } = requests[kind];
+    const busy = (reason: string) => SesameError.of('daemon-busy', { daemon: answeredBy, reason });
+    if (this.#attached.of(label) + length > mostAttachedOfOneClient)
+      throw busy(`${label} has sent too much that is not answered yet`);
+    if (this.#attached.total + length > mostAttached) throw busy('too much was sent that is not answered yet');
+  }
+
+  #route(connection: Connection, kind: RequestKind, envelope: Envelope, sender: Sender, finish: Finish): void {
     const { header, attachment } = envelope;
     const { answeredBy } = requests[kind];
     if (kind === 'bus-subscribe') {
       this.#subscribe(connection, header);
-      this.#finish(connection, header, { type: 'reply', body: emptyBody, attachment: undefined });
+      finish({ type: 'reply', body: emptyBody, attachment: undefined });
     } else if (answeredBy === 'daemon-profile') {
-      answerRequest(kind, envelope, sender, this.#options, (answer) => this.#finish(connection, header, answer)).catch(
-        (thrown: unknown) => this.#options.logger.error('a request was left unanswered', { kind, cause: describe(thrown) }),
+      answerRequest(kind, envelope, sender, this.#options, finish).catch((thrown: unknown) =>
+        this.#options.logger.error('a request was left unanswered', { kind, cause: describe(thrown) }),
       );
     } else {
       // Whoever answers validates the body; in between nobody needs to know what it says.
       const relay = this.#options.relayTo(answeredBy);
       if (relay === undefined) throw notConnected(answeredBy);
-      relay.forward(header, connection.origin, attachment, (answer) =>
-        this.#finish(connection, header, answer, relay.target.origin),
-      );
+      relay.forward(header, connection.origin, attachment, (answer) => finish(answer, relay.target.origin));
     }
   }
 
@@ -158,13 +185,13 @@ export class Dispatcher {
     this.#options.logger.debug('an answer to nothing is ignored', { client: connection.label, kind: envelope.header.kind });
   }
 
-  #finish(connection: Connection, request: Header, answer: Answer, origin = this.#options.origin): void {
+  #finish(connection: Connection, request: Header, answer: Answer, attached: number, origin = this.#options.origin): void {
     try {
       this.#send(connection, request, answer, origin);
     } catch (thrown) {
       this.#reject(connection, request, asSesameError(thrown, request.kind));
     } finally {
-      connection.finish();
+      connection.finish(attached);
       this.#options.onFinished();
     }
   }

@@ -23,11 +23,22 @@ export const mostConnections = 256;
 /** Of those, connections of one uid. */
 export const mostConnectionsOfOneUid = 128;
 
+/** Connections that are being closed with an error and are kept so that it arrives. */
+export const mostFarewells = 64;
+
 /** Refused connections that are kept for a moment so that the refusal arrives. */
 export const mostLingering = 32;
 
 /** Requests of one connection that are not answered yet; beyond, its next ones wait in the kernel. */
 export const mostPendingRequests = 32;
+
+/**
+ * Bytes of attachments in requests that are not answered yet. Whoever answers holds them in locked memory, of which a device may have
+ * no more than 8 MB: beyond the first limit a connection's next requests wait in the kernel, beyond the others they are refused.
+ */
+export const attachmentsPauseAt = 262_144;
+export const mostAttachedOfOneClient = 1_048_576;
+export const mostAttached = 3_145_728;
 
 /** Bytes that may wait for one connection before it counts as full. */
 export const longestQueue = 1_048_576;

@@ -16,10 +16,17 @@ export interface RegisteredKey {
 }
 
 interface Registration {
-  readonly current: RegisteredKey;
+  readonly newest: RegisteredKey;
+  /** Whether its file is there: without one it does not count. */
+  readonly present: boolean;
   /** Replaced, but accepted until its grace has ended. */
   readonly retiring: readonly RegisteredKey[];
 }
+
+type FoundKey = Pick<RegisteredKey, 'publicKey' | 'uid'>;
+
+/** What keeps a file from being read for a moment, and says nothing about it. */
+const shortages: ReadonlySet<string | undefined> = new Set(['EMFILE', 'ENFILE', 'ENOMEM']);
 
 const namePattern = /^([a-z][a-z0-9-]{0,63})\.pub$/;
 
@@ -42,13 +49,14 @@ export class KeyRegistry {
   }
 
   get names(): string[] {
-    return [...this.#registrations.keys()];
+    return [...this.#registrations].flatMap(([name, { present }]) => (present ? [name] : []));
   }
 
   /** The key that the files of a name hold now. */
   current(name: string): RegisteredKey | undefined {
     this.#scan();
-    return this.#registrations.get(name)?.current;
+    const known = this.#registrations.get(name);
+    return known?.present ? known.newest : undefined;
   }
 
   /** Whether a uid owns a registered key, after another look at the directory if need be. */
@@ -74,36 +82,45 @@ export class KeyRegistry {
   }
 
   #ownsKey(uid: number): boolean {
-    return [...this.#registrations.values()].some(({ current }) => current.uid === uid);
+    return [...this.#registrations.values()].some(({ newest, present }) => present && newest.uid === uid);
   }
 
   #lookUp(publicKey: Buffer, uid: number): RegisteredKey | undefined {
     return [...this.#registrations.values()]
-      .flatMap(({ current, retiring }) => [current, ...retiring])
+      .flatMap(({ newest, present, retiring }) => (present ? [newest, ...retiring] : retiring))
       .find((key) => key.uid === uid && key.publicKey.equals(publicKey));
   }
 
+  /** A listing may miss a name whose file is just being replaced, so each known name is looked for by itself as well. */
   #scan(): void {
-    const found = new Set<string>();
-    for (const file of this.#files()) {
-      const name = namePattern.exec(file)?.[1];
-      const key = name === undefined ? undefined : this.#read(file);
-      if (name === undefined || key === undefined) continue;
-      found.add(name);
-      this.#register(name, key);
-    }
-    for (const name of this.names) {
-      if (!found.has(name)) this.#registrations.delete(name);
+    const listed = this.#files().flatMap((file) => namePattern.exec(file)?.[1] ?? []);
+    for (const name of new Set([...listed, ...this.#registrations.keys()])) {
+      const found = this.#read(name);
+      if (found === 'gone') this.#withdraw(name);
+      else if (found !== 'unknown') this.#register(name, found);
     }
   }
 
-  #register(name: string, { publicKey, uid }: Pick<RegisteredKey, 'publicKey' | 'uid'>): void {
+  #register(name: string, { publicKey, uid }: FoundKey): void {
     const known = this.#registrations.get(name);
-    if (known !== undefined && known.current.uid === uid && known.current.publicKey.equals(publicKey)) return;
-    const current = { name, publicKey, uid, generation: (known?.current.generation ?? 0) + 1 };
-    const retiring = known === undefined ? [] : [known.current, ...known.retiring];
-    this.#registrations.set(name, { current, retiring });
-    if (known !== undefined) this.#onReplaced(known.current, current);
+    if (known === undefined) {
+      this.#registrations.set(name, { newest: { name, publicKey, uid, generation: 1 }, present: true, retiring: [] });
+      return;
+    }
+    const { newest: previous, present, retiring } = known;
+    if (previous.uid === uid && previous.publicKey.equals(publicKey)) {
+      if (!present) this.#registrations.set(name, { ...known, present: true });
+      return;
+    }
+    const newest = { name, publicKey, uid, generation: previous.generation + 1 };
+    this.#registrations.set(name, { newest, present: true, retiring: present ? [previous, ...retiring] : retiring });
+    if (present) this.#onReplaced(previous, newest);
+  }
+
+  /** The key of a file that was removed counts no more, while one that it had replaced keeps its grace. */
+  #withdraw(name: string): void {
+    const known = this.#registrations.get(name);
+    if (known?.present) this.#registrations.set(name, { ...known, present: false });
   }
 
   #files(): string[] {
@@ -115,9 +132,9 @@ export class KeyRegistry {
     }
   }
 
-  /** Owner and content of one and the same file, never through a link. */
-  #read(file: string): Pick<RegisteredKey, 'publicKey' | 'uid'> | undefined {
-    const path = join(this.#directory, file);
+  /** Owner and content of one and the same file, never through a link; `gone` also for what is no key. */
+  #read(name: string): FoundKey | 'gone' | 'unknown' {
+    const path = join(this.#directory, `${name}.pub`);
     try {
       const descriptor = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
       try {
@@ -129,10 +146,11 @@ export class KeyRegistry {
         closeSync(descriptor);
       }
     } catch (thrown) {
+      const code = systemErrorCode(thrown);
       // A file that is being replaced may be gone between listing and opening.
-      if (systemErrorCode(thrown) !== 'ENOENT')
-        this.#logger.error('a registered key cannot be read', { path, cause: describe(thrown) });
+      if (code !== 'ENOENT') this.#logger.error('a registered key cannot be read', { path, cause: describe(thrown) });
+      if (shortages.has(code)) return 'unknown';
     }
-    return undefined;
+    return 'gone';
   }
 }

@@ -250,15 +250,17 @@ export class BusServer {
         onGrown: () => this.#connections.relieve(),
       },
     });
-    const hasRoom = identity.registered !== undefined || this.#connections.hasRoom(identity.peer.uid);
     this.#connections.add(connection);
-    if (refusal !== undefined) this.#dispatcher.dismiss(connection, refusal);
-    else if (hasRoom) connection.start();
-    else
-      this.#dispatcher.dismiss(
-        connection,
-        SesameError.of('daemon-busy', { daemon: ownName, reason: 'too many connections are open' }),
-      );
+    if (refusal !== undefined) {
+      this.#dispatcher.dismiss(connection, refusal);
+      return;
+    }
+    const displaced = identity.registered === undefined ? this.#connections.inTheWayOf(connection) : undefined;
+    if (displaced !== undefined) {
+      const reason = `too many connections of uid ${displaced.uid} are open`;
+      this.#dispatcher.dismiss(displaced, SesameError.of('daemon-busy', { daemon: ownName, reason }));
+    }
+    if (displaced !== connection) connection.start();
   }
 
   #onBroken(connection: Connection, error: SesameError): void {

@@ -41,7 +41,7 @@ return made;
   "installation-init"() {
 
 const made = validate10;
-const schema11 = {"type":"object","properties":{"profile":{"type":"string","pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"}},"required":["profile"],"additionalProperties":false};
+const schema11 = {"type":"object","properties":{"profile":{"type":"string","maxLength":64,"pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"}},"required":["profile"],"additionalProperties":false};
 const pattern0 = new RegExp("^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$", "u");
 
 function validate10(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
@@ -69,9 +69,15 @@ let data0 = data.profile;
 const _errs2 = errors;
 if(errors === _errs2){
 if(typeof data0 === "string"){
+if(func2(data0) > 64){
+validate10.errors = [{instancePath:instancePath+"/profile",keyword:"maxLength",message:"must NOT have more than 64 characters"}];
+return false;
+}
+else {
 if(!pattern0.test(data0)){
 validate10.errors = [{instancePath:instancePath+"/profile",schemaPath:"#/properties/profile/pattern",keyword:"pattern",params:{pattern: "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},message:"must match pattern \""+"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"+"\""}];
 return false;
+}
 }
 }
 else {
@@ -124,7 +130,7 @@ return made;
   "profile-activate"() {
 
 const made = validate10;
-const schema11 = {"type":"object","properties":{"profile":{"type":"string","pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"}},"required":["profile"],"additionalProperties":false};
+const schema11 = {"type":"object","properties":{"profile":{"type":"string","maxLength":64,"pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"}},"required":["profile"],"additionalProperties":false};
 const pattern0 = new RegExp("^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$", "u");
 
 function validate10(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
@@ -152,9 +158,15 @@ let data0 = data.profile;
 const _errs2 = errors;
 if(errors === _errs2){
 if(typeof data0 === "string"){
+if(func2(data0) > 64){
+validate10.errors = [{instancePath:instancePath+"/profile",keyword:"maxLength",message:"must NOT have more than 64 characters"}];
+return false;
+}
+else {
 if(!pattern0.test(data0)){
 validate10.errors = [{instancePath:instancePath+"/profile",schemaPath:"#/properties/profile/pattern",keyword:"pattern",params:{pattern: "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},message:"must match pattern \""+"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"+"\""}];
 return false;
+}
 }
 }
 else {
@@ -180,7 +192,7 @@ return made;
   "profile-deactivate"() {
 
 const made = validate10;
-const schema11 = {"type":"object","properties":{"profile":{"type":"string","pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"}},"required":["profile"],"additionalProperties":false};
+const schema11 = {"type":"object","properties":{"profile":{"type":"string","maxLength":64,"pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"}},"required":["profile"],"additionalProperties":false};
 const pattern0 = new RegExp("^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$", "u");
 
 function validate10(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
@@ -208,9 +220,15 @@ let data0 = data.profile;
 const _errs2 = errors;
 if(errors === _errs2){
 if(typeof data0 === "string"){
+if(func2(data0) > 64){
+validate10.errors = [{instancePath:instancePath+"/profile",keyword:"maxLength",message:"must NOT have more than 64 characters"}];
+return false;
+}
+else {
 if(!pattern0.test(data0)){
 validate10.errors = [{instancePath:instancePath+"/profile",schemaPath:"#/properties/profile/pattern",keyword:"pattern",params:{pattern: "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},message:"must match pattern \""+"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"+"\""}];
 return false;
+}
 }
 }
 else {
@@ -236,7 +254,7 @@ return made;
   "profile-default"() {
 
 const made = validate10;
-const schema11 = {"type":"object","properties":{"profile":{"type":"string","pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"}},"required":["profile"],"additionalProperties":false};
+const schema11 = {"type":"object","properties":{"profile":{"type":"string","maxLength":64,"pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"}},"required":["profile"],"additionalProperties":false};
 const pattern0 = new RegExp("^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$", "u");
 
 function validate10(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
@@ -264,9 +282,15 @@ let data0 = data.profile;
 const _errs2 = errors;
 if(errors === _errs2){
 if(typeof data0 === "string"){
+if(func2(data0) > 64){
+validate10.errors = [{instancePath:instancePath+"/profile",keyword:"maxLength",message:"must NOT have more than 64 characters"}];
+return false;
+}
+else {
 if(!pattern0.test(data0)){
 validate10.errors = [{instancePath:instancePath+"/profile",schemaPath:"#/properties/profile/pattern",keyword:"pattern",params:{pattern: "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},message:"must match pattern \""+"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"+"\""}];
 return false;
+}
 }
 }
 else {
@@ -292,7 +316,7 @@ return made;
   "audit-append"() {
 
 const made = validate10;
-const schema11 = {"type":"object","properties":{"entries":{"type":"array","minItems":1,"maxItems":64,"items":{"type":"object","properties":{"action":{"type":"string","maxLength":64},"profile":{"type":"string","pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},"key":{"anyOf":[{"type":"string","maxLength":1024},{"type":"null"}]},"requester":{"type":"string","maxLength":64},"requester_name":{"anyOf":[{"type":"string","maxLength":64},{"type":"null"}]},"requester_uid":{"type":"integer","minimum":0,"maximum":9007199254740991},"outcome":{"type":"string","maxLength":64},"repeated":{"type":"integer","minimum":0,"maximum":9007199254740991}},"required":["action","profile","key","requester","requester_name","requester_uid","outcome"],"additionalProperties":false}},"durable":{"type":"boolean"}},"required":["entries","durable"],"additionalProperties":false};
+const schema11 = {"type":"object","properties":{"entries":{"type":"array","minItems":1,"maxItems":64,"items":{"type":"object","properties":{"action":{"type":"string","maxLength":64},"profile":{"type":"string","maxLength":64,"pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},"key":{"anyOf":[{"type":"string","maxLength":1024},{"type":"null"}]},"requester":{"type":"string","maxLength":64},"requester_name":{"anyOf":[{"type":"string","maxLength":64},{"type":"null"}]},"requester_uid":{"type":"integer","minimum":0,"maximum":9007199254740991},"outcome":{"type":"string","maxLength":64},"repeated":{"type":"integer","minimum":0,"maximum":9007199254740991}},"required":["action","profile","key","requester","requester_name","requester_uid","outcome"],"additionalProperties":false}},"durable":{"type":"boolean"}},"required":["entries","durable"],"additionalProperties":false};
 const pattern0 = new RegExp("^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$", "u");
 
 function validate10(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
@@ -378,9 +402,15 @@ let data3 = data1.profile;
 const _errs9 = errors;
 if(errors === _errs9){
 if(typeof data3 === "string"){
+if(func2(data3) > 64){
+validate10.errors = [{instancePath:instancePath+"/entries/" + i0+"/profile",keyword:"maxLength",message:"must NOT have more than 64 characters"}];
+return false;
+}
+else {
 if(!pattern0.test(data3)){
 validate10.errors = [{instancePath:instancePath+"/entries/" + i0+"/profile",schemaPath:"#/properties/entries/items/properties/profile/pattern",keyword:"pattern",params:{pattern: "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},message:"must match pattern \""+"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"+"\""}];
 return false;
+}
 }
 }
 else {
@@ -704,7 +734,7 @@ return made;
   "vault-report"() {
 
 const made = validate10;
-const schema11 = {"type":"object","properties":{"profile":{"type":"string","pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},"state":{"enum":["locked","partial","unlocked"]}},"required":["profile","state"],"additionalProperties":false};
+const schema11 = {"type":"object","properties":{"profile":{"type":"string","maxLength":64,"pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},"state":{"enum":["locked","partial","unlocked"]}},"required":["profile","state"],"additionalProperties":false};
 const pattern0 = new RegExp("^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$", "u");
 
 function validate10(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
@@ -732,9 +762,15 @@ let data0 = data.profile;
 const _errs2 = errors;
 if(errors === _errs2){
 if(typeof data0 === "string"){
+if(func2(data0) > 64){
+validate10.errors = [{instancePath:instancePath+"/profile",keyword:"maxLength",message:"must NOT have more than 64 characters"}];
+return false;
+}
+else {
 if(!pattern0.test(data0)){
 validate10.errors = [{instancePath:instancePath+"/profile",schemaPath:"#/properties/profile/pattern",keyword:"pattern",params:{pattern: "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},message:"must match pattern \""+"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"+"\""}];
 return false;
+}
 }
 }
 else {
@@ -1059,7 +1095,7 @@ return made;
   "vault-init"() {
 
 const made = validate10;
-const schema11 = {"type":"object","properties":{"profile":{"type":"string","pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},"evidence":{"type":"array","maxItems":8,"items":{"type":"object","properties":{"factor":{"type":"string","maxLength":32},"length":{"type":"integer","minimum":0,"maximum":65536}},"required":["factor","length"],"additionalProperties":false}},"policy":{"anyOf":[{"enum":["any","all"]},{"type":"object","properties":{"policy":{"type":"object","properties":{"required":{"type":"array","maxItems":8,"items":{"type":"string","maxLength":32}},"additional_required":{"type":"integer","minimum":0,"maximum":8}},"required":["required","additional_required"],"additionalProperties":false}},"required":["policy"],"additionalProperties":false}]},"recovery_key":{"type":"boolean"}},"required":["profile","evidence","policy","recovery_key"],"additionalProperties":false};
+const schema11 = {"type":"object","properties":{"profile":{"type":"string","maxLength":64,"pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},"evidence":{"type":"array","maxItems":8,"items":{"type":"object","properties":{"factor":{"type":"string","maxLength":32},"length":{"type":"integer","minimum":0,"maximum":65536}},"required":["factor","length"],"additionalProperties":false}},"policy":{"anyOf":[{"enum":["any","all"]},{"type":"object","properties":{"policy":{"type":"object","properties":{"required":{"type":"array","maxItems":8,"items":{"type":"string","maxLength":32}},"additional_required":{"type":"integer","minimum":0,"maximum":8}},"required":["required","additional_required"],"additionalProperties":false}},"required":["policy"],"additionalProperties":false}]},"recovery_key":{"type":"boolean"}},"required":["profile","evidence","policy","recovery_key"],"additionalProperties":false};
 const pattern0 = new RegExp("^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$", "u");
 
 function validate10(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
@@ -1087,9 +1123,15 @@ let data0 = data.profile;
 const _errs2 = errors;
 if(errors === _errs2){
 if(typeof data0 === "string"){
+if(func2(data0) > 64){
+validate10.errors = [{instancePath:instancePath+"/profile",keyword:"maxLength",message:"must NOT have more than 64 characters"}];
+return false;
+}
+else {
 if(!pattern0.test(data0)){
 validate10.errors = [{instancePath:instancePath+"/profile",schemaPath:"#/properties/profile/pattern",keyword:"pattern",params:{pattern: "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},message:"must match pattern \""+"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"+"\""}];
 return false;
+}
 }
 }
 else {
@@ -1496,7 +1538,7 @@ return made;
   "vault-unlock"() {
 
 const made = validate10;
-const schema11 = {"type":"object","properties":{"profile":{"type":"string","pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},"evidence":{"type":"array","maxItems":8,"items":{"type":"object","properties":{"factor":{"type":"string","maxLength":32},"length":{"type":"integer","minimum":0,"maximum":65536}},"required":["factor","length"],"additionalProperties":false}}},"required":["profile","evidence"],"additionalProperties":false};
+const schema11 = {"type":"object","properties":{"profile":{"type":"string","maxLength":64,"pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},"evidence":{"type":"array","maxItems":8,"items":{"type":"object","properties":{"factor":{"type":"string","maxLength":32},"length":{"type":"integer","minimum":0,"maximum":65536}},"required":["factor","length"],"additionalProperties":false}}},"required":["profile","evidence"],"additionalProperties":false};
 const pattern0 = new RegExp("^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$", "u");
 
 function validate10(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
@@ -1524,9 +1566,15 @@ let data0 = data.profile;
 const _errs2 = errors;
 if(errors === _errs2){
 if(typeof data0 === "string"){
+if(func2(data0) > 64){
+validate10.errors = [{instancePath:instancePath+"/profile",keyword:"maxLength",message:"must NOT have more than 64 characters"}];
+return false;
+}
+else {
 if(!pattern0.test(data0)){
 validate10.errors = [{instancePath:instancePath+"/profile",schemaPath:"#/properties/profile/pattern",keyword:"pattern",params:{pattern: "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},message:"must match pattern \""+"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"+"\""}];
 return false;
+}
 }
 }
 else {
@@ -1663,7 +1711,7 @@ return made;
   "vault-lock"() {
 
 const made = validate10;
-const schema11 = {"type":"object","properties":{"profile":{"type":"string","pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"}},"additionalProperties":false};
+const schema11 = {"type":"object","properties":{"profile":{"type":"string","maxLength":64,"pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"}},"additionalProperties":false};
 const pattern0 = new RegExp("^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$", "u");
 
 function validate10(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
@@ -1685,9 +1733,15 @@ let data0 = data.profile;
 const _errs2 = errors;
 if(errors === _errs2){
 if(typeof data0 === "string"){
+if(func2(data0) > 64){
+validate10.errors = [{instancePath:instancePath+"/profile",keyword:"maxLength",message:"must NOT have more than 64 characters"}];
+return false;
+}
+else {
 if(!pattern0.test(data0)){
 validate10.errors = [{instancePath:instancePath+"/profile",schemaPath:"#/properties/profile/pattern",keyword:"pattern",params:{pattern: "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},message:"must match pattern \""+"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"+"\""}];
 return false;
+}
 }
 }
 else {
@@ -1712,7 +1766,7 @@ return made;
   "vault-rekey"() {
 
 const made = validate10;
-const schema11 = {"type":"object","properties":{"profile":{"type":"string","pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},"evidence":{"type":"array","maxItems":8,"items":{"type":"object","properties":{"factor":{"type":"string","maxLength":32},"length":{"type":"integer","minimum":0,"maximum":65536}},"required":["factor","length"],"additionalProperties":false}},"recovery_key":{"type":"boolean"}},"required":["profile","evidence","recovery_key"],"additionalProperties":false};
+const schema11 = {"type":"object","properties":{"profile":{"type":"string","maxLength":64,"pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},"evidence":{"type":"array","maxItems":8,"items":{"type":"object","properties":{"factor":{"type":"string","maxLength":32},"length":{"type":"integer","minimum":0,"maximum":65536}},"required":["factor","length"],"additionalProperties":false}},"recovery_key":{"type":"boolean"}},"required":["profile","evidence","recovery_key"],"additionalProperties":false};
 const pattern0 = new RegExp("^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$", "u");
 
 function validate10(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
@@ -1740,9 +1794,15 @@ let data0 = data.profile;
 const _errs2 = errors;
 if(errors === _errs2){
 if(typeof data0 === "string"){
+if(func2(data0) > 64){
+validate10.errors = [{instancePath:instancePath+"/profile",keyword:"maxLength",message:"must NOT have more than 64 characters"}];
+return false;
+}
+else {
 if(!pattern0.test(data0)){
 validate10.errors = [{instancePath:instancePath+"/profile",schemaPath:"#/properties/profile/pattern",keyword:"pattern",params:{pattern: "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},message:"must match pattern \""+"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"+"\""}];
 return false;
+}
 }
 }
 else {
@@ -1892,7 +1952,7 @@ return made;
   "vault-check"() {
 
 const made = validate10;
-const schema11 = {"type":"object","properties":{"profile":{"type":"string","pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"}},"required":["profile"],"additionalProperties":false};
+const schema11 = {"type":"object","properties":{"profile":{"type":"string","maxLength":64,"pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"}},"required":["profile"],"additionalProperties":false};
 const pattern0 = new RegExp("^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$", "u");
 
 function validate10(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
@@ -1920,9 +1980,15 @@ let data0 = data.profile;
 const _errs2 = errors;
 if(errors === _errs2){
 if(typeof data0 === "string"){
+if(func2(data0) > 64){
+validate10.errors = [{instancePath:instancePath+"/profile",keyword:"maxLength",message:"must NOT have more than 64 characters"}];
+return false;
+}
+else {
 if(!pattern0.test(data0)){
 validate10.errors = [{instancePath:instancePath+"/profile",schemaPath:"#/properties/profile/pattern",keyword:"pattern",params:{pattern: "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},message:"must match pattern \""+"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"+"\""}];
 return false;
+}
 }
 }
 else {
@@ -1948,7 +2014,7 @@ return made;
   "secret-get"() {
 
 const made = validate10;
-const schema11 = {"type":"object","properties":{"profile":{"type":"string","pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},"name":{"type":"string","maxLength":1024}},"required":["profile","name"],"additionalProperties":false};
+const schema11 = {"type":"object","properties":{"profile":{"type":"string","maxLength":64,"pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},"name":{"type":"string","maxLength":1024}},"required":["profile","name"],"additionalProperties":false};
 const pattern0 = new RegExp("^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$", "u");
 
 function validate10(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
@@ -1976,9 +2042,15 @@ let data0 = data.profile;
 const _errs2 = errors;
 if(errors === _errs2){
 if(typeof data0 === "string"){
+if(func2(data0) > 64){
+validate10.errors = [{instancePath:instancePath+"/profile",keyword:"maxLength",message:"must NOT have more than 64 characters"}];
+return false;
+}
+else {
 if(!pattern0.test(data0)){
 validate10.errors = [{instancePath:instancePath+"/profile",schemaPath:"#/properties/profile/pattern",keyword:"pattern",params:{pattern: "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},message:"must match pattern \""+"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"+"\""}];
 return false;
+}
 }
 }
 else {
@@ -2030,7 +2102,7 @@ return made;
   "secret-set"() {
 
 const made = validate10;
-const schema11 = {"type":"object","properties":{"profile":{"type":"string","pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},"name":{"type":"string","maxLength":1024}},"required":["profile","name"],"additionalProperties":false};
+const schema11 = {"type":"object","properties":{"profile":{"type":"string","maxLength":64,"pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},"name":{"type":"string","maxLength":1024}},"required":["profile","name"],"additionalProperties":false};
 const pattern0 = new RegExp("^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$", "u");
 
 function validate10(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
@@ -2058,9 +2130,15 @@ let data0 = data.profile;
 const _errs2 = errors;
 if(errors === _errs2){
 if(typeof data0 === "string"){
+if(func2(data0) > 64){
+validate10.errors = [{instancePath:instancePath+"/profile",keyword:"maxLength",message:"must NOT have more than 64 characters"}];
+return false;
+}
+else {
 if(!pattern0.test(data0)){
 validate10.errors = [{instancePath:instancePath+"/profile",schemaPath:"#/properties/profile/pattern",keyword:"pattern",params:{pattern: "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},message:"must match pattern \""+"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"+"\""}];
 return false;
+}
 }
 }
 else {
@@ -2112,7 +2190,7 @@ return made;
   "secret-delete"() {
 
 const made = validate10;
-const schema11 = {"type":"object","properties":{"profile":{"type":"string","pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},"name":{"type":"string","maxLength":1024}},"required":["profile","name"],"additionalProperties":false};
+const schema11 = {"type":"object","properties":{"profile":{"type":"string","maxLength":64,"pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},"name":{"type":"string","maxLength":1024}},"required":["profile","name"],"additionalProperties":false};
 const pattern0 = new RegExp("^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$", "u");
 
 function validate10(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
@@ -2140,9 +2218,15 @@ let data0 = data.profile;
 const _errs2 = errors;
 if(errors === _errs2){
 if(typeof data0 === "string"){
+if(func2(data0) > 64){
+validate10.errors = [{instancePath:instancePath+"/profile",keyword:"maxLength",message:"must NOT have more than 64 characters"}];
+return false;
+}
+else {
 if(!pattern0.test(data0)){
 validate10.errors = [{instancePath:instancePath+"/profile",schemaPath:"#/properties/profile/pattern",keyword:"pattern",params:{pattern: "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},message:"must match pattern \""+"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"+"\""}];
 return false;
+}
 }
 }
 else {
@@ -2194,7 +2278,7 @@ return made;
   "secret-list"() {
 
 const made = validate10;
-const schema11 = {"type":"object","properties":{"profile":{"type":"string","pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},"prefix":{"type":"string","maxLength":1024},"after":{"type":"string","maxLength":1024},"limit":{"type":"integer","minimum":1,"maximum":256}},"required":["profile","limit"],"additionalProperties":false};
+const schema11 = {"type":"object","properties":{"profile":{"type":"string","maxLength":64,"pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},"prefix":{"type":"string","maxLength":1024},"after":{"type":"string","maxLength":1024},"limit":{"type":"integer","minimum":1,"maximum":256}},"required":["profile","limit"],"additionalProperties":false};
 const pattern0 = new RegExp("^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$", "u");
 
 function validate10(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
@@ -2222,9 +2306,15 @@ let data0 = data.profile;
 const _errs2 = errors;
 if(errors === _errs2){
 if(typeof data0 === "string"){
+if(func2(data0) > 64){
+validate10.errors = [{instancePath:instancePath+"/profile",keyword:"maxLength",message:"must NOT have more than 64 characters"}];
+return false;
+}
+else {
 if(!pattern0.test(data0)){
 validate10.errors = [{instancePath:instancePath+"/profile",schemaPath:"#/properties/profile/pattern",keyword:"pattern",params:{pattern: "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},message:"must match pattern \""+"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"+"\""}];
 return false;
+}
 }
 }
 else {
@@ -2326,7 +2416,7 @@ return made;
   "secret-environment"() {
 
 const made = validate10;
-const schema11 = {"type":"object","properties":{"profiles":{"type":"array","minItems":1,"maxItems":16,"items":{"type":"string","pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"}},"after":{"type":"object","properties":{"profile":{"type":"string","pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},"name":{"type":"string","maxLength":1024}},"required":["profile","name"],"additionalProperties":false}},"required":["profiles"],"additionalProperties":false};
+const schema11 = {"type":"object","properties":{"profiles":{"type":"array","minItems":1,"maxItems":16,"items":{"type":"string","maxLength":64,"pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"}},"after":{"type":"object","properties":{"profile":{"type":"string","maxLength":64,"pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},"name":{"type":"string","maxLength":1024}},"required":["profile","name"],"additionalProperties":false}},"required":["profiles"],"additionalProperties":false};
 const pattern0 = new RegExp("^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$", "u");
 
 function validate10(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
@@ -2371,9 +2461,15 @@ let data1 = data0[i0];
 const _errs4 = errors;
 if(errors === _errs4){
 if(typeof data1 === "string"){
+if(func2(data1) > 64){
+validate10.errors = [{instancePath:instancePath+"/profiles/" + i0,keyword:"maxLength",message:"must NOT have more than 64 characters"}];
+return false;
+}
+else {
 if(!pattern0.test(data1)){
 validate10.errors = [{instancePath:instancePath+"/profiles/" + i0,schemaPath:"#/properties/profiles/items/pattern",keyword:"pattern",params:{pattern: "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},message:"must match pattern \""+"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"+"\""}];
 return false;
+}
 }
 }
 else {
@@ -2425,9 +2521,15 @@ let data3 = data2.profile;
 const _errs9 = errors;
 if(errors === _errs9){
 if(typeof data3 === "string"){
+if(func2(data3) > 64){
+validate10.errors = [{instancePath:instancePath+"/after/profile",keyword:"maxLength",message:"must NOT have more than 64 characters"}];
+return false;
+}
+else {
 if(!pattern0.test(data3)){
 validate10.errors = [{instancePath:instancePath+"/after/profile",schemaPath:"#/properties/after/properties/profile/pattern",keyword:"pattern",params:{pattern: "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},message:"must match pattern \""+"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"+"\""}];
 return false;
+}
 }
 }
 else {
@@ -2493,7 +2595,7 @@ return made;
   "factor-list"() {
 
 const made = validate10;
-const schema11 = {"type":"object","properties":{"profile":{"type":"string","pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"}},"required":["profile"],"additionalProperties":false};
+const schema11 = {"type":"object","properties":{"profile":{"type":"string","maxLength":64,"pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"}},"required":["profile"],"additionalProperties":false};
 const pattern0 = new RegExp("^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$", "u");
 
 function validate10(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
@@ -2521,9 +2623,15 @@ let data0 = data.profile;
 const _errs2 = errors;
 if(errors === _errs2){
 if(typeof data0 === "string"){
+if(func2(data0) > 64){
+validate10.errors = [{instancePath:instancePath+"/profile",keyword:"maxLength",message:"must NOT have more than 64 characters"}];
+return false;
+}
+else {
 if(!pattern0.test(data0)){
 validate10.errors = [{instancePath:instancePath+"/profile",schemaPath:"#/properties/profile/pattern",keyword:"pattern",params:{pattern: "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},message:"must match pattern \""+"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"+"\""}];
 return false;
+}
 }
 }
 else {
@@ -2549,7 +2657,7 @@ return made;
   "factor-add"() {
 
 const made = validate10;
-const schema11 = {"type":"object","properties":{"profile":{"type":"string","pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},"factor":{"type":"string","maxLength":32},"evidence":{"type":"array","maxItems":8,"items":{"type":"object","properties":{"factor":{"type":"string","maxLength":32},"length":{"type":"integer","minimum":0,"maximum":65536}},"required":["factor","length"],"additionalProperties":false}}},"required":["profile","factor","evidence"],"additionalProperties":false};
+const schema11 = {"type":"object","properties":{"profile":{"type":"string","maxLength":64,"pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},"factor":{"type":"string","maxLength":32},"evidence":{"type":"array","maxItems":8,"items":{"type":"object","properties":{"factor":{"type":"string","maxLength":32},"length":{"type":"integer","minimum":0,"maximum":65536}},"required":["factor","length"],"additionalProperties":false}}},"required":["profile","factor","evidence"],"additionalProperties":false};
 const pattern0 = new RegExp("^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$", "u");
 
 function validate10(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
@@ -2577,9 +2685,15 @@ let data0 = data.profile;
 const _errs2 = errors;
 if(errors === _errs2){
 if(typeof data0 === "string"){
+if(func2(data0) > 64){
+validate10.errors = [{instancePath:instancePath+"/profile",keyword:"maxLength",message:"must NOT have more than 64 characters"}];
+return false;
+}
+else {
 if(!pattern0.test(data0)){
 validate10.errors = [{instancePath:instancePath+"/profile",schemaPath:"#/properties/profile/pattern",keyword:"pattern",params:{pattern: "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},message:"must match pattern \""+"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"+"\""}];
 return false;
+}
 }
 }
 else {
@@ -2738,7 +2852,7 @@ return made;
   "factor-replace"() {
 
 const made = validate10;
-const schema11 = {"type":"object","properties":{"profile":{"type":"string","pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},"factor":{"type":"string","maxLength":32},"evidence":{"type":"array","maxItems":8,"items":{"type":"object","properties":{"factor":{"type":"string","maxLength":32},"length":{"type":"integer","minimum":0,"maximum":65536}},"required":["factor","length"],"additionalProperties":false}}},"required":["profile","factor","evidence"],"additionalProperties":false};
+const schema11 = {"type":"object","properties":{"profile":{"type":"string","maxLength":64,"pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},"factor":{"type":"string","maxLength":32},"evidence":{"type":"array","maxItems":8,"items":{"type":"object","properties":{"factor":{"type":"string","maxLength":32},"length":{"type":"integer","minimum":0,"maximum":65536}},"required":["factor","length"],"additionalProperties":false}}},"required":["profile","factor","evidence"],"additionalProperties":false};
 const pattern0 = new RegExp("^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$", "u");
 
 function validate10(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
@@ -2766,9 +2880,15 @@ let data0 = data.profile;
 const _errs2 = errors;
 if(errors === _errs2){
 if(typeof data0 === "string"){
+if(func2(data0) > 64){
+validate10.errors = [{instancePath:instancePath+"/profile",keyword:"maxLength",message:"must NOT have more than 64 characters"}];
+return false;
+}
+else {
 if(!pattern0.test(data0)){
 validate10.errors = [{instancePath:instancePath+"/profile",schemaPath:"#/properties/profile/pattern",keyword:"pattern",params:{pattern: "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},message:"must match pattern \""+"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"+"\""}];
 return false;
+}
 }
 }
 else {
@@ -2927,7 +3047,7 @@ return made;
   "factor-remove"() {
 
 const made = validate10;
-const schema11 = {"type":"object","properties":{"profile":{"type":"string","pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},"factor":{"type":"string","maxLength":32},"evidence":{"type":"array","maxItems":8,"items":{"type":"object","properties":{"factor":{"type":"string","maxLength":32},"length":{"type":"integer","minimum":0,"maximum":65536}},"required":["factor","length"],"additionalProperties":false}}},"required":["profile","factor","evidence"],"additionalProperties":false};
+const schema11 = {"type":"object","properties":{"profile":{"type":"string","maxLength":64,"pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},"factor":{"type":"string","maxLength":32},"evidence":{"type":"array","maxItems":8,"items":{"type":"object","properties":{"factor":{"type":"string","maxLength":32},"length":{"type":"integer","minimum":0,"maximum":65536}},"required":["factor","length"],"additionalProperties":false}}},"required":["profile","factor","evidence"],"additionalProperties":false};
 const pattern0 = new RegExp("^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$", "u");
 
 function validate10(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
@@ -2955,9 +3075,15 @@ let data0 = data.profile;
 const _errs2 = errors;
 if(errors === _errs2){
 if(typeof data0 === "string"){
+if(func2(data0) > 64){
+validate10.errors = [{instancePath:instancePath+"/profile",keyword:"maxLength",message:"must NOT have more than 64 characters"}];
+return false;
+}
+else {
 if(!pattern0.test(data0)){
 validate10.errors = [{instancePath:instancePath+"/profile",schemaPath:"#/properties/profile/pattern",keyword:"pattern",params:{pattern: "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},message:"must match pattern \""+"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"+"\""}];
 return false;
+}
 }
 }
 else {
@@ -3809,7 +3935,7 @@ return made;
   "profile-list"() {
 
 const made = validate10;
-const schema11 = {"type":"object","properties":{"profiles":{"type":"array","maxItems":256,"items":{"type":"object","properties":{"name":{"type":"string","pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},"id":{"type":"string","maxLength":64},"active":{"type":"boolean"},"default":{"type":"boolean"},"configured":{"type":"boolean"}},"required":["name","id","active","default","configured"],"additionalProperties":false}}},"required":["profiles"],"additionalProperties":false};
+const schema11 = {"type":"object","properties":{"profiles":{"type":"array","maxItems":256,"items":{"type":"object","properties":{"name":{"type":"string","maxLength":64,"pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},"id":{"type":"string","maxLength":64},"active":{"type":"boolean"},"default":{"type":"boolean"},"configured":{"type":"boolean"}},"required":["name","id","active","default","configured"],"additionalProperties":false}}},"required":["profiles"],"additionalProperties":false};
 const pattern0 = new RegExp("^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$", "u");
 
 function validate10(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
@@ -3869,9 +3995,15 @@ let data2 = data1.name;
 const _errs7 = errors;
 if(errors === _errs7){
 if(typeof data2 === "string"){
+if(func2(data2) > 64){
+validate10.errors = [{instancePath:instancePath+"/profiles/" + i0+"/name",keyword:"maxLength",message:"must NOT have more than 64 characters"}];
+return false;
+}
+else {
 if(!pattern0.test(data2)){
 validate10.errors = [{instancePath:instancePath+"/profiles/" + i0+"/name",schemaPath:"#/properties/profiles/items/properties/name/pattern",keyword:"pattern",params:{pattern: "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},message:"must match pattern \""+"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"+"\""}];
 return false;
+}
 }
 }
 else {
@@ -4524,7 +4656,7 @@ return made;
   "secrets-status"() {
 
 const made = validate10;
-const schema11 = {"type":"object","properties":{"daemon":{"type":"object","properties":{"name":{"type":"string","maxLength":64},"version":{"type":"string","maxLength":32},"pid":{"type":"integer","minimum":0,"maximum":9007199254740991},"uptime_ms":{"type":"integer","minimum":0,"maximum":9007199254740991},"secret_memory":{"type":"object","properties":{"protection":{"enum":["memfd_secret","mlock"]},"cause":{"type":"string","maxLength":1024},"remedy":{"type":"string","maxLength":1024},"pages_in_use":{"type":"integer","minimum":0,"maximum":9007199254740991},"pages_pooled":{"type":"integer","minimum":0,"maximum":9007199254740991},"lock_limit":{"type":"integer","minimum":0,"maximum":9007199254740991}},"required":["protection","pages_in_use","pages_pooled"],"additionalProperties":false},"dumpable":{"type":"boolean"},"configuration_problems":{"type":"array","maxItems":32,"items":{"type":"string","maxLength":1024}}},"required":["name","version","pid","uptime_ms","secret_memory","dumpable","configuration_problems"],"additionalProperties":false},"vaults":{"type":"array","maxItems":256,"items":{"type":"object","properties":{"profile":{"type":"string","pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},"state":{"enum":["locked","partial","unlocked","damaged"]},"open":{"type":"boolean"},"problem":{"type":"string","maxLength":1024},"enforcement":{"enum":["cryptography","daemon"]}},"required":["profile","state","open"],"additionalProperties":false}}},"required":["daemon","vaults"],"additionalProperties":false};
+const schema11 = {"type":"object","properties":{"daemon":{"type":"object","properties":{"name":{"type":"string","maxLength":64},"version":{"type":"string","maxLength":32},"pid":{"type":"integer","minimum":0,"maximum":9007199254740991},"uptime_ms":{"type":"integer","minimum":0,"maximum":9007199254740991},"secret_memory":{"type":"object","properties":{"protection":{"enum":["memfd_secret","mlock"]},"cause":{"type":"string","maxLength":1024},"remedy":{"type":"string","maxLength":1024},"pages_in_use":{"type":"integer","minimum":0,"maximum":9007199254740991},"pages_pooled":{"type":"integer","minimum":0,"maximum":9007199254740991},"lock_limit":{"type":"integer","minimum":0,"maximum":9007199254740991}},"required":["protection","pages_in_use","pages_pooled"],"additionalProperties":false},"dumpable":{"type":"boolean"},"configuration_problems":{"type":"array","maxItems":32,"items":{"type":"string","maxLength":1024}}},"required":["name","version","pid","uptime_ms","secret_memory","dumpable","configuration_problems"],"additionalProperties":false},"vaults":{"type":"array","maxItems":256,"items":{"type":"object","properties":{"profile":{"type":"string","maxLength":64,"pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},"state":{"enum":["locked","partial","unlocked","damaged"]},"open":{"type":"boolean"},"problem":{"type":"string","maxLength":1024},"enforcement":{"enum":["cryptography","daemon"]}},"required":["profile","state","open"],"additionalProperties":false}}},"required":["daemon","vaults"],"additionalProperties":false};
 const pattern0 = new RegExp("^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$", "u");
 
 function validate10(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
@@ -4950,9 +5082,15 @@ let data17 = data16.profile;
 const _errs38 = errors;
 if(errors === _errs38){
 if(typeof data17 === "string"){
+if(func2(data17) > 64){
+validate10.errors = [{instancePath:instancePath+"/vaults/" + i1+"/profile",keyword:"maxLength",message:"must NOT have more than 64 characters"}];
+return false;
+}
+else {
 if(!pattern0.test(data17)){
 validate10.errors = [{instancePath:instancePath+"/vaults/" + i1+"/profile",schemaPath:"#/properties/vaults/items/properties/profile/pattern",keyword:"pattern",params:{pattern: "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},message:"must match pattern \""+"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"+"\""}];
 return false;
+}
 }
 }
 else {
@@ -5303,7 +5441,7 @@ return made;
   "vault-lock"() {
 
 const made = validate10;
-const schema11 = {"type":"object","properties":{"locked":{"type":"array","maxItems":256,"items":{"type":"string","pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"}}},"required":["locked"],"additionalProperties":false};
+const schema11 = {"type":"object","properties":{"locked":{"type":"array","maxItems":256,"items":{"type":"string","maxLength":64,"pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"}}},"required":["locked"],"additionalProperties":false};
 const pattern0 = new RegExp("^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$", "u");
 
 function validate10(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
@@ -5343,9 +5481,15 @@ let data1 = data0[i0];
 const _errs4 = errors;
 if(errors === _errs4){
 if(typeof data1 === "string"){
+if(func2(data1) > 64){
+validate10.errors = [{instancePath:instancePath+"/locked/" + i0,keyword:"maxLength",message:"must NOT have more than 64 characters"}];
+return false;
+}
+else {
 if(!pattern0.test(data1)){
 validate10.errors = [{instancePath:instancePath+"/locked/" + i0,schemaPath:"#/properties/locked/items/pattern",keyword:"pattern",params:{pattern: "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},message:"must match pattern \""+"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"+"\""}];
 return false;
+}
 }
 }
 else {
@@ -5916,7 +6060,7 @@ return made;
   "secret-environment"() {
 
 const made = validate10;
-const schema11 = {"type":"object","properties":{"entries":{"type":"array","maxItems":512,"items":{"type":"object","properties":{"profile":{"type":"string","pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},"name":{"type":"string","maxLength":1024},"length":{"type":"integer","minimum":0,"maximum":65536}},"required":["profile","name","length"],"additionalProperties":false}},"next":{"type":"object","properties":{"profile":{"type":"string","pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},"name":{"type":"string","maxLength":1024}},"required":["profile","name"],"additionalProperties":false}},"required":["entries"],"additionalProperties":false};
+const schema11 = {"type":"object","properties":{"entries":{"type":"array","maxItems":512,"items":{"type":"object","properties":{"profile":{"type":"string","maxLength":64,"pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},"name":{"type":"string","maxLength":1024},"length":{"type":"integer","minimum":0,"maximum":65536}},"required":["profile","name","length"],"additionalProperties":false}},"next":{"type":"object","properties":{"profile":{"type":"string","maxLength":64,"pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},"name":{"type":"string","maxLength":1024}},"required":["profile","name"],"additionalProperties":false}},"required":["entries"],"additionalProperties":false};
 const pattern0 = new RegExp("^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$", "u");
 
 function validate10(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
@@ -5976,9 +6120,15 @@ let data2 = data1.profile;
 const _errs7 = errors;
 if(errors === _errs7){
 if(typeof data2 === "string"){
+if(func2(data2) > 64){
+validate10.errors = [{instancePath:instancePath+"/entries/" + i0+"/profile",keyword:"maxLength",message:"must NOT have more than 64 characters"}];
+return false;
+}
+else {
 if(!pattern0.test(data2)){
 validate10.errors = [{instancePath:instancePath+"/entries/" + i0+"/profile",schemaPath:"#/properties/entries/items/properties/profile/pattern",keyword:"pattern",params:{pattern: "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},message:"must match pattern \""+"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"+"\""}];
 return false;
+}
 }
 }
 else {
@@ -6092,9 +6242,15 @@ let data6 = data5.profile;
 const _errs16 = errors;
 if(errors === _errs16){
 if(typeof data6 === "string"){
+if(func2(data6) > 64){
+validate10.errors = [{instancePath:instancePath+"/next/profile",keyword:"maxLength",message:"must NOT have more than 64 characters"}];
+return false;
+}
+else {
 if(!pattern0.test(data6)){
 validate10.errors = [{instancePath:instancePath+"/next/profile",schemaPath:"#/properties/next/properties/profile/pattern",keyword:"pattern",params:{pattern: "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},message:"must match pattern \""+"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"+"\""}];
 return false;
+}
 }
 }
 else {
@@ -6665,7 +6821,7 @@ export const eventValidators = /* @__PURE__ */ lazily({
   "vault-changed"() {
 
 const made = validate10;
-const schema11 = {"type":"object","properties":{"profile":{"type":"string","pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},"state":{"enum":["locked","partial","unlocked"]}},"required":["profile","state"],"additionalProperties":false};
+const schema11 = {"type":"object","properties":{"profile":{"type":"string","maxLength":64,"pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},"state":{"enum":["locked","partial","unlocked"]}},"required":["profile","state"],"additionalProperties":false};
 const pattern0 = new RegExp("^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$", "u");
 
 function validate10(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
@@ -6693,9 +6849,15 @@ let data0 = data.profile;
 const _errs2 = errors;
 if(errors === _errs2){
 if(typeof data0 === "string"){
+if(func2(data0) > 64){
+validate10.errors = [{instancePath:instancePath+"/profile",keyword:"maxLength",message:"must NOT have more than 64 characters"}];
+return false;
+}
+else {
 if(!pattern0.test(data0)){
 validate10.errors = [{instancePath:instancePath+"/profile",schemaPath:"#/properties/profile/pattern",keyword:"pattern",params:{pattern: "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},message:"must match pattern \""+"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"+"\""}];
 return false;
+}
 }
 }
 else {
@@ -6739,7 +6901,7 @@ return made;
   "profile-changed"() {
 
 const made = validate10;
-const schema11 = {"type":"object","properties":{"profile":{"type":"string","pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},"active":{"type":"boolean"}},"required":["profile","active"],"additionalProperties":false};
+const schema11 = {"type":"object","properties":{"profile":{"type":"string","maxLength":64,"pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},"active":{"type":"boolean"}},"required":["profile","active"],"additionalProperties":false};
 const pattern0 = new RegExp("^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$", "u");
 
 function validate10(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
@@ -6767,9 +6929,15 @@ let data0 = data.profile;
 const _errs2 = errors;
 if(errors === _errs2){
 if(typeof data0 === "string"){
+if(func2(data0) > 64){
+validate10.errors = [{instancePath:instancePath+"/profile",keyword:"maxLength",message:"must NOT have more than 64 characters"}];
+return false;
+}
+else {
 if(!pattern0.test(data0)){
 validate10.errors = [{instancePath:instancePath+"/profile",schemaPath:"#/properties/profile/pattern",keyword:"pattern",params:{pattern: "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},message:"must match pattern \""+"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"+"\""}];
 return false;
+}
 }
 }
 else {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from 'node:assert/strict';
-import { chownSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { chownSync, closeSync, openSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { KeyRegistry } from '../../src/bus/registry.ts';
@@ -9,6 +10,12 @@ import { runtimeDirectory } from './fixture.ts';
 
 const uid = process.getuid?.() ?? 0;
 const key = (byte: number): Buffer => Buffer.alloc(32, byte);
+
+/** Of this process, by prlimit(1): Node has nothing to set it. */
+function setOpenFilesLimit(soft: number): void {
+  const { status, stderr } = spawnSync('prlimit', ['--pid', String(process.pid), `--nofile=${soft}:`], { encoding: 'utf8' });
+  assert.equal(status, 0, stderr);
+}
 
 function setUp(test: TestContext) {
   const directory = runtimeDirectory(test);
@@ -65,6 +72,51 @@ describe('the registry of keys', () => {
     rmSync(join(directory, 'daemon-secrets.pub'));
     assert.equal(registry.current('daemon-secrets'), undefined);
     assert.equal(registry.find(key(1), uid), undefined);
+  });
+
+  it('keeps the grace of a replaced key while the file of its successor is missing', (test) => {
+    const { directory, registry, replaced, write } = setUp(test);
+    write('daemon-secrets.pub', key(1));
+    registry.find(key(1), uid);
+    write('daemon-secrets.pub', key(2));
+    const current = registry.find(key(2), uid);
+    rmSync(join(directory, 'daemon-secrets.pub'));
+    assert.equal(registry.current('daemon-secrets'), undefined);
+    assert.equal(registry.find(key(2), uid), undefined);
+    assert.equal(registry.find(key(1), uid)?.generation, 1);
+    write('daemon-secrets.pub', key(2));
+    assert.equal(registry.find(key(2), uid), current);
+    assert.equal(registry.find(key(1), uid)?.generation, 1);
+    assert.deepEqual(replaced, [[1, 2]]);
+  });
+
+  it('never uses a generation twice, or revoking an old key would hit a newer one', (test) => {
+    const { directory, registry, write } = setUp(test);
+    write('daemon-secrets.pub', key(1));
+    registry.find(key(1), uid);
+    rmSync(join(directory, 'daemon-secrets.pub'));
+    assert.equal(registry.current('daemon-secrets'), undefined);
+    write('daemon-secrets.pub', key(2));
+    assert.equal(registry.find(key(2), uid)?.generation, 2);
+    assert.equal(registry.find(key(1), uid), undefined);
+  });
+
+  it('keeps its keys while there is no descriptor to read the directory with', (test) => {
+    const { registry, write } = setUp(test);
+    write('daemon-secrets.pub', key(1));
+    const known = registry.find(key(1), uid);
+    const taken: number[] = [];
+    setOpenFilesLimit(64);
+    try {
+      assert.throws(() => {
+        for (;;) taken.push(openSync('/dev/null', 'r'));
+      }, /EMFILE/);
+      assert.equal(registry.find(key(9), uid), undefined);
+      assert.equal(registry.find(key(1), uid), known);
+    } finally {
+      for (const descriptor of taken) closeSync(descriptor);
+      setOpenFilesLimit(1024);
+    }
   });
 
   it('ignores what is no registered key: other files, sets in the making, names that are none', (test) => {

@@ -147,11 +147,11 @@ describe('a daemon that does not read', () => {
     daemon.send({ type: 'request', kind: 'bus-subscribe', level: 'open', body: encodeCbor({ kinds: [] }) });
     await daemon.next();
     daemon.socket.pause();
-    const client = await bus.connect();
+    const clients = await Promise.all(Array.from({ length: 30 }, () => bus.connect()));
     const value = Buffer.alloc(60_000);
-    const requests = Array.from({ length: 30 }, () => client.request('secret-set', { profile: 'device', name: 'x' }, value));
+    const requests = clients.map((client) => client.request('secret-set', { profile: 'device', name: 'x' }, value));
     const outcomes = Promise.allSettled(requests);
-    await client.request('profile-list', {});
+    await clients[0]?.request('profile-list', {});
     const codes = (await outcomes).map((outcome) => (outcome.status === 'rejected' ? outcome.reason.code : 'answered'));
     assert.deepEqual([...new Set(codes)].sort(), ['connection-closed', 'daemon-busy']);
     assert.equal(disconnected(bus)[0]?.fields['client'], 'daemon-secrets');
