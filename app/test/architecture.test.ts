@@ -16,10 +16,11 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   config: ['core', 'linux'],
   audit: ['core', 'linux', 'memory', 'crypto'],
   vault: ['core', 'linux', 'memory', 'crypto'],
-  factors: ['core', 'linux', 'memory', 'crypto'],
+  tpm: ['core', 'linux', 'memory', 'crypto'],
+  factors: ['core', 'linux', 'memory', 'crypto', 'tpm'],
   bus: ['core', 'linux', 'memory', 'crypto'],
-  daemons: ['core', 'linux', 'memory', 'crypto', 'config', 'audit', 'vault', 'factors', 'bus'],
-  cli: ['core', 'linux', 'memory', 'crypto', 'config', 'audit', 'bus', 'factors'],
+  daemons: ['core', 'linux', 'memory', 'crypto', 'config', 'audit', 'vault', 'tpm', 'factors', 'bus'],
+  cli: ['core', 'linux', 'memory', 'crypto', 'config', 'audit', 'bus', 'factors', 'tpm'],
 };
 
 /** Packages that belong to one room only. */

@@ -134,6 +134,22 @@ export const errorCatalogue = {
     message: 'the file {path} has version {version} and this program knows versions up to {known}; update the program',
   },
 
+  // The measured boot
+  'event-log-damaged': {
+    exit: Exit.damaged,
+    message: 'the boot event log {path} is malformed: {reason}; update the firmware, or give predicted PCR values instead',
+  },
+  'boot-file-unusable': { exit: Exit.usage, message: 'the file {path} cannot be measured: {reason}; nothing was approved' },
+  'boot-unpredictable': {
+    exit: Exit.usage,
+    message:
+      'this boot does not tell what the next one will be measured as: {reason}; give its PCR values with --pcr-file or its log with --event-log',
+  },
+  'pcr-file-malformed': {
+    exit: Exit.usage,
+    message: 'the PCR file {path} is malformed: {reason}; write it with: tpm2_pcrread {selection} > FILE',
+  },
+
   // Access
   'access-denied': {
     exit: Exit.denied,
