@@ -13,14 +13,15 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   linux: ['core'],
   memory: ['core', 'linux'],
   crypto: ['core', 'linux', 'memory'],
+  ssh: ['core', 'linux', 'memory'],
   config: ['core', 'linux'],
   audit: ['core', 'linux', 'memory', 'crypto'],
   vault: ['core', 'linux', 'memory', 'crypto'],
   tpm: ['core', 'linux', 'memory', 'crypto'],
-  factors: ['core', 'linux', 'memory', 'crypto', 'tpm'],
+  factors: ['core', 'linux', 'memory', 'crypto', 'ssh', 'tpm'],
   bus: ['core', 'linux', 'memory', 'crypto'],
-  daemons: ['core', 'linux', 'memory', 'crypto', 'config', 'audit', 'vault', 'tpm', 'factors', 'bus'],
-  cli: ['core', 'linux', 'memory', 'crypto', 'config', 'audit', 'bus', 'factors', 'tpm'],
+  daemons: ['core', 'linux', 'memory', 'crypto', 'config', 'audit', 'ssh', 'vault', 'tpm', 'factors', 'bus'],
+  cli: ['core', 'linux', 'memory', 'crypto', 'config', 'audit', 'bus', 'factors', 'ssh', 'tpm'],
 };
 
 /** Packages that belong to one room only. */

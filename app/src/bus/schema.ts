@@ -5,6 +5,8 @@ import type { FromSchema, JSONSchema } from 'json-schema-to-ts';
 export const text = (longest: number) => ({ type: 'string', maxLength: longest }) as const;
 export const count = { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER } as const;
 export const flag = { type: 'boolean' } as const;
+/** Public bytes as text. */
+export const hex = (bytes: number) => ({ type: 'string', maxLength: 2 * bytes, pattern: `^[0-9a-f]{${2 * bytes}}$` }) as const;
 export const profileName = { type: 'string', maxLength: 64, pattern: '^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$' } as const;
 /** A foreign name that breaks our rules stays readable, so only its length is bounded here. */
 export const secretName = text(1024);

@@ -6,6 +6,7 @@ import {
   daemonHealth,
   evidence,
   flag,
+  hex,
   named,
   nothing,
   profileName,
@@ -67,7 +68,14 @@ export const secretsRequests = {
     attachment: true,
     body: {
       type: 'object',
-      properties: { profile: profileName, evidence, policy: authPolicy, recovery_key: flag },
+      properties: {
+        profile: profileName,
+        evidence,
+        policy: authPolicy,
+        recovery_key: flag,
+        /** As `ssh-challenge` gave it, where an ssh key is among the factors. */
+        salt: hex(16),
+      },
       required: ['profile', 'evidence', 'policy', 'recovery_key'],
       additionalProperties: false,
     },
@@ -247,6 +255,25 @@ export const secretsRequests = {
         },
       },
       required: ['policy', 'factors'],
+      additionalProperties: false,
+    },
+  },
+  /** What an ssh agent is to sign for a profile; nothing of it is secret. */
+  'ssh-challenge': {
+    answeredBy: 'daemon-secrets',
+    level: 'secrets-only',
+    attachment: false,
+    body: profileOnly,
+    reply: {
+      type: 'object',
+      properties: {
+        challenge: hex(32),
+        /** Only for a profile without a vault, for `vault-init`. */
+        salt: hex(16),
+        /** Of the key that is enrolled. */
+        fingerprint: text(64),
+      },
+      required: ['challenge'],
       additionalProperties: false,
     },
   },

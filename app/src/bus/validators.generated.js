@@ -1095,8 +1095,9 @@ return made;
   "vault-init"() {
 
 const made = validate10;
-const schema11 = {"type":"object","properties":{"profile":{"type":"string","maxLength":64,"pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},"evidence":{"type":"array","maxItems":8,"items":{"type":"object","properties":{"factor":{"type":"string","maxLength":32},"length":{"type":"integer","minimum":0,"maximum":65536}},"required":["factor","length"],"additionalProperties":false}},"policy":{"anyOf":[{"enum":["any","all"]},{"type":"object","properties":{"policy":{"type":"object","properties":{"required":{"type":"array","maxItems":8,"items":{"type":"string","maxLength":32}},"additional_required":{"type":"integer","minimum":0,"maximum":8}},"required":["required","additional_required"],"additionalProperties":false}},"required":["policy"],"additionalProperties":false}]},"recovery_key":{"type":"boolean"}},"required":["profile","evidence","policy","recovery_key"],"additionalProperties":false};
+const schema11 = {"type":"object","properties":{"profile":{"type":"string","maxLength":64,"pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},"evidence":{"type":"array","maxItems":8,"items":{"type":"object","properties":{"factor":{"type":"string","maxLength":32},"length":{"type":"integer","minimum":0,"maximum":65536}},"required":["factor","length"],"additionalProperties":false}},"policy":{"anyOf":[{"enum":["any","all"]},{"type":"object","properties":{"policy":{"type":"object","properties":{"required":{"type":"array","maxItems":8,"items":{"type":"string","maxLength":32}},"additional_required":{"type":"integer","minimum":0,"maximum":8}},"required":["required","additional_required"],"additionalProperties":false}},"required":["policy"],"additionalProperties":false}]},"recovery_key":{"type":"boolean"},"salt":{"type":"string","maxLength":32,"pattern":"^[0-9a-f]{32}$"}},"required":["profile","evidence","policy","recovery_key"],"additionalProperties":false};
 const pattern0 = new RegExp("^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$", "u");
+const pattern1 = new RegExp("^[0-9a-f]{32}$", "u");
 
 function validate10(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
@@ -1111,7 +1112,7 @@ return false;
 else {
 const _errs1 = errors;
 for(const key0 in data){
-if(!((((key0 === "profile") || (key0 === "evidence")) || (key0 === "policy")) || (key0 === "recovery_key"))){
+if(!(((((key0 === "profile") || (key0 === "evidence")) || (key0 === "policy")) || (key0 === "recovery_key")) || (key0 === "salt"))){
 validate10.errors = [{instancePath,keyword:"additionalProperties",message:"must NOT have additional properties"}];
 return false;
 break;
@@ -1517,6 +1518,34 @@ var valid0 = _errs28 === errors;
 }
 else {
 var valid0 = true;
+}
+if(valid0){
+if(data.salt !== undefined){
+let data11 = data.salt;
+const _errs30 = errors;
+if(errors === _errs30){
+if(typeof data11 === "string"){
+if(func2(data11) > 32){
+validate10.errors = [{instancePath:instancePath+"/salt",keyword:"maxLength",message:"must NOT have more than 32 characters"}];
+return false;
+}
+else {
+if(!pattern1.test(data11)){
+validate10.errors = [{instancePath:instancePath+"/salt",schemaPath:"#/properties/salt/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{32}$"},message:"must match pattern \""+"^[0-9a-f]{32}$"+"\""}];
+return false;
+}
+}
+}
+else {
+validate10.errors = [{instancePath:instancePath+"/salt",keyword:"type",message:"must be string"}];
+return false;
+}
+}
+var valid0 = _errs30 === errors;
+}
+else {
+var valid0 = true;
+}
 }
 }
 }
@@ -2593,6 +2622,68 @@ return errors === 0;
 return made;
   },
   "factor-list"() {
+
+const made = validate10;
+const schema11 = {"type":"object","properties":{"profile":{"type":"string","maxLength":64,"pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"}},"required":["profile"],"additionalProperties":false};
+const pattern0 = new RegExp("^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$", "u");
+
+function validate10(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+let vErrors = null;
+let errors = 0;
+if(errors === 0){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing0;
+if((data.profile === undefined) && (missing0 = "profile")){
+validate10.errors = [{instancePath,keyword:"required",message:"must have required property '"+missing0+"'"}];
+return false;
+}
+else {
+const _errs1 = errors;
+for(const key0 in data){
+if(!(key0 === "profile")){
+validate10.errors = [{instancePath,keyword:"additionalProperties",message:"must NOT have additional properties"}];
+return false;
+break;
+}
+}
+if(_errs1 === errors){
+if(data.profile !== undefined){
+let data0 = data.profile;
+const _errs2 = errors;
+if(errors === _errs2){
+if(typeof data0 === "string"){
+if(func2(data0) > 64){
+validate10.errors = [{instancePath:instancePath+"/profile",keyword:"maxLength",message:"must NOT have more than 64 characters"}];
+return false;
+}
+else {
+if(!pattern0.test(data0)){
+validate10.errors = [{instancePath:instancePath+"/profile",schemaPath:"#/properties/profile/pattern",keyword:"pattern",params:{pattern: "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},message:"must match pattern \""+"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"+"\""}];
+return false;
+}
+}
+}
+else {
+validate10.errors = [{instancePath:instancePath+"/profile",keyword:"type",message:"must be string"}];
+return false;
+}
+}
+}
+}
+}
+}
+else {
+validate10.errors = [{instancePath,keyword:"type",message:"must be object"}];
+return false;
+}
+}
+validate10.errors = vErrors;
+return errors === 0;
+}
+
+return made;
+  },
+  "ssh-challenge"() {
 
 const made = validate10;
 const schema11 = {"type":"object","properties":{"profile":{"type":"string","maxLength":64,"pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"}},"required":["profile"],"additionalProperties":false};
@@ -6719,6 +6810,123 @@ var valid0 = _errs17 === errors;
 }
 else {
 var valid0 = true;
+}
+}
+}
+}
+}
+else {
+validate10.errors = [{instancePath,keyword:"type",message:"must be object"}];
+return false;
+}
+}
+validate10.errors = vErrors;
+return errors === 0;
+}
+
+return made;
+  },
+  "ssh-challenge"() {
+
+const made = validate10;
+const schema11 = {"type":"object","properties":{"challenge":{"type":"string","maxLength":64,"pattern":"^[0-9a-f]{64}$"},"salt":{"type":"string","maxLength":32,"pattern":"^[0-9a-f]{32}$"},"fingerprint":{"type":"string","maxLength":64}},"required":["challenge"],"additionalProperties":false};
+const pattern0 = new RegExp("^[0-9a-f]{64}$", "u");
+const pattern1 = new RegExp("^[0-9a-f]{32}$", "u");
+
+function validate10(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+let vErrors = null;
+let errors = 0;
+if(errors === 0){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing0;
+if((data.challenge === undefined) && (missing0 = "challenge")){
+validate10.errors = [{instancePath,keyword:"required",message:"must have required property '"+missing0+"'"}];
+return false;
+}
+else {
+const _errs1 = errors;
+for(const key0 in data){
+if(!(((key0 === "challenge") || (key0 === "salt")) || (key0 === "fingerprint"))){
+validate10.errors = [{instancePath,keyword:"additionalProperties",message:"must NOT have additional properties"}];
+return false;
+break;
+}
+}
+if(_errs1 === errors){
+if(data.challenge !== undefined){
+let data0 = data.challenge;
+const _errs2 = errors;
+if(errors === _errs2){
+if(typeof data0 === "string"){
+if(func2(data0) > 64){
+validate10.errors = [{instancePath:instancePath+"/challenge",keyword:"maxLength",message:"must NOT have more than 64 characters"}];
+return false;
+}
+else {
+if(!pattern0.test(data0)){
+validate10.errors = [{instancePath:instancePath+"/challenge",schemaPath:"#/properties/challenge/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""}];
+return false;
+}
+}
+}
+else {
+validate10.errors = [{instancePath:instancePath+"/challenge",keyword:"type",message:"must be string"}];
+return false;
+}
+}
+var valid0 = _errs2 === errors;
+}
+else {
+var valid0 = true;
+}
+if(valid0){
+if(data.salt !== undefined){
+let data1 = data.salt;
+const _errs4 = errors;
+if(errors === _errs4){
+if(typeof data1 === "string"){
+if(func2(data1) > 32){
+validate10.errors = [{instancePath:instancePath+"/salt",keyword:"maxLength",message:"must NOT have more than 32 characters"}];
+return false;
+}
+else {
+if(!pattern1.test(data1)){
+validate10.errors = [{instancePath:instancePath+"/salt",schemaPath:"#/properties/salt/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{32}$"},message:"must match pattern \""+"^[0-9a-f]{32}$"+"\""}];
+return false;
+}
+}
+}
+else {
+validate10.errors = [{instancePath:instancePath+"/salt",keyword:"type",message:"must be string"}];
+return false;
+}
+}
+var valid0 = _errs4 === errors;
+}
+else {
+var valid0 = true;
+}
+if(valid0){
+if(data.fingerprint !== undefined){
+let data2 = data.fingerprint;
+const _errs6 = errors;
+if(errors === _errs6){
+if(typeof data2 === "string"){
+if(func2(data2) > 64){
+validate10.errors = [{instancePath:instancePath+"/fingerprint",keyword:"maxLength",message:"must NOT have more than 64 characters"}];
+return false;
+}
+}
+else {
+validate10.errors = [{instancePath:instancePath+"/fingerprint",keyword:"type",message:"must be string"}];
+return false;
+}
+}
+var valid0 = _errs6 === errors;
+}
+else {
+var valid0 = true;
+}
 }
 }
 }

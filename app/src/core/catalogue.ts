@@ -124,6 +124,36 @@ export const errorCatalogue = {
     exit: Exit.authenticationFailed,
     message: 'the recovery key has a typing error: {reason}; check it against the paper it was written on',
   },
+  'ssh-agent-unreachable': {
+    exit: Exit.unreachable,
+    message: 'no ssh agent answers at {where}: {reason}; connect to this device with: ssh -A, or start an agent here',
+  },
+  'ssh-agent-refused': {
+    exit: Exit.authenticationFailed,
+    message:
+      'the ssh agent at {where} refuses to sign with the key {fingerprint}: it is locked (ssh-add -X unlocks it), asks for a confirmation, or restricts the key',
+  },
+  'ssh-agent-faulty': {
+    exit: Exit.authenticationFailed,
+    message: 'the ssh agent at {where} cannot be relied on: {reason}; nothing was changed, use another agent',
+  },
+  'ssh-key-missing': {
+    exit: Exit.notFound,
+    message:
+      'the ssh agent at {where} does not hold {wanted}: it is locked (ssh-add -X unlocks it) or the key was not added (ssh-add FILE adds it); see: sesame ssh list',
+  },
+  'ssh-key-unsuitable': {
+    exit: Exit.usage,
+    message: 'the ssh key {fingerprint} of type {type} cannot open a vault: {reason}; choose an Ed25519 or RSA key',
+  },
+  'ssh-key-file-invalid': {
+    exit: Exit.usage,
+    message: 'the file {path} is not a public key of ssh: {reason}; give the file that ends with .pub',
+  },
+  'ssh-signature-unfit': {
+    exit: Exit.authenticationFailed,
+    message: 'the signatures by the ssh key {fingerprint} cannot open a vault: {reason}; nothing was changed, use another agent',
+  },
   'password-empty': { exit: Exit.usage, message: 'the password is empty; give it as the first line of standard input' },
   'file-damaged': {
     exit: Exit.damaged,

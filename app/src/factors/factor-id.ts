@@ -22,3 +22,18 @@ export function requirePolicyFactorId(text: string): PolicyFactorId {
   if (isPolicyFactorId(text)) return text;
   throw SesameError.of('factor-unknown', { factor: JSON.stringify(text.slice(0, 80)), known: policyFactorIds.join(', ') });
 }
+
+const evidenceNames: Readonly<Record<FactorId, string>> = {
+  password: 'password',
+  'ssh-agent': 'ssh key',
+  fido2: 'FIDO2 token',
+  tpm: 'TPM',
+  fingerprint: 'fingerprint',
+  yubikey: 'YubiKey',
+  recovery: 'recovery key',
+};
+
+/** What a person presents for a factor, in words. */
+export function evidenceName(id: FactorId): string {
+  return evidenceNames[id];
+}

@@ -20,6 +20,8 @@ export interface InitialiseOptions {
   /** Whether to make a recovery key. */
   readonly recovery: boolean;
   readonly suite: VaultSuite;
+  /** What `Keyring.sshChallenge` gave out, where a signature was made over it; a new one when absent. */
+  readonly salt?: Buffer;
   /** An existing directory beside the vaults where the files appear under their final names. */
   readonly targetDirectory: string;
 }
@@ -47,7 +49,7 @@ export async function initialiseVault(options: InitialiseOptions, { memory, fact
   });
   requireSatisfiable(profile, policy, new Set(staged.map(({ id }) => id)));
 
-  const context: FactorContext = { memory, profile, salt: newSalt(), suite };
+  const context: FactorContext = { memory, profile, salt: options.salt ?? newSalt(), suite };
   const recoveryKey = options.recovery ? newRecoveryKey(memory) : undefined;
   let masterKey: SecretBytes | undefined;
   try {

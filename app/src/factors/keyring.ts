@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import { assert, SesameError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import { requireProfileName } from '../core/names.ts';
+import type { VaultSuite } from '../crypto/suite.ts';
 import type { SecretBytes, SecretMemory } from '../memory/secret-bytes.ts';
 import { UnlockAttempts } from './attempts.ts';
 import { type Enrolment, readEnrolment } from './enrolment.ts';
@@ -17,6 +18,7 @@ import { type AuthPolicy, type Enforcement, enforcementOf, evaluate } from './po
 import { hasVaultFiles, profilesWithVaults } from './profile-files.ts';
 import { builtInFactors, type Factors, registerFactors } from './registry.ts';
 import { type RekeyOptions, type StagedRekey, stageRekey } from './rekey.ts';
+import { newSshChallenge, type SshChallenge, sshChallengeOf } from './ssh-challenge.ts';
 import { recoveryEnrolledAt } from './vault-meta.ts';
 import { type OpensVault, verifyEvidence } from './verification.ts';
 
@@ -24,6 +26,7 @@ export type { Evidence } from './factor.ts';
 export type { Added, Removed, Replaced } from './factor-changes.ts';
 export type { Initialised, InitialiseOptions } from './initialisation.ts';
 export type { RekeyChange, RekeyOptions, StagedRekey } from './rekey.ts';
+export type { SshChallenge } from './ssh-challenge.ts';
 
 export interface KeyringOptions {
   readonly memory: SecretMemory;
@@ -165,6 +168,16 @@ export class Keyring {
       factors.push({ factor: 'recovery', label: 'recovery key', enrolled_at: recoveryAt, counts: false });
     }
     return { policy: meta.auth_policy, enforcement: enforcementOf(meta.auth_policy), factors };
+  }
+
+  /**
+   * What an ssh agent is to sign for a profile, whether or not it has a vault yet. Nothing of it is secret.
+   * @param suite for a vault that is yet to be made
+   * @throws SesameError file-damaged, file-too-new
+   */
+  sshChallenge(profile: string, suite: VaultSuite): SshChallenge {
+    if (this.exists(profile)) return sshChallengeOf(readEnrolment(this.#memory, this.#directory, profile));
+    return newSshChallenge({ memory: this.#memory, profile, suite });
   }
 
   /**

@@ -4,6 +4,7 @@ import type { Factor } from './factor.ts';
 import type { FactorId } from './factor-id.ts';
 import { passwordFactor } from './password.ts';
 import { recoveryFactor } from './recovery.ts';
+import { sshAgentFactor } from './ssh-agent.ts';
 
 /** The factors that this program can use. One that a vault names but that is not here stays enrolled and cannot be used. */
 export type Factors = ReadonlyMap<FactorId, Factor>;
@@ -13,7 +14,7 @@ export function registerFactors(factors: readonly Factor[]): Factors {
 }
 
 /** Those that need nothing from the machine. */
-export const builtInFactors: readonly Factor[] = [passwordFactor, recoveryFactor];
+export const builtInFactors: readonly Factor[] = [passwordFactor, sshAgentFactor, recoveryFactor];
 
 /** @throws SesameError factor-unknown */
 export function requireFactor(factors: Factors, id: FactorId): Factor {

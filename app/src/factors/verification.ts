@@ -4,6 +4,7 @@ import { readBounded } from '../linux/files.ts';
 import type { SecretBytes } from '../memory/secret-bytes.ts';
 import type { Enrolment } from './enrolment.ts';
 import type { Evidence, Factor, FactorFile } from './factor.ts';
+import { evidenceName } from './factor-id.ts';
 import { stretchPassword } from './password.ts';
 import { type Pieces, releasePieces } from './pieces.ts';
 import { profileFile } from './profile-files.ts';
@@ -46,7 +47,7 @@ export async function verifyEvidence(
       else pieces.set(claim.factor.id, piece);
     }
     if (wrong === undefined) return pieces;
-    throw SesameError.of('authentication-failed', { factor: wrong.id, profile: enrolment.context.profile });
+    throw SesameError.of('authentication-failed', { factor: evidenceName(wrong.id), profile: enrolment.context.profile });
   } catch (thrown) {
     releasePieces(pieces);
     throw thrown;

@@ -15,7 +15,7 @@ const solSocket = 1;
 const soReceiveTimeout = 20;
 const soSendTimeout = 21;
 
-const { EAGAIN, ENAMETOOLONG } = constants.errno;
+const { EAGAIN, EINTR, ENAMETOOLONG } = constants.errno;
 
 /** Nothing arrived, or nothing could be sent, in time. */
 export class SocketTimeout extends Error {
@@ -33,12 +33,16 @@ export class BlockingSocket {
     this.#descriptor = descriptor;
   }
 
-  /** @returns the socket, or the name of the errno: ENOENT, ECONNREFUSED, EACCES, … */
-  static connect(path: string): BlockingSocket | string {
+  /**
+   * @param timeoutMs how long a full queue of the other side is waited for; for ever when absent
+   * @returns the socket, or the name of the errno: ENOENT, ECONNREFUSED, EACCES, EAGAIN when the time was over, …
+   */
+  static connect(path: string, timeoutMs?: number): BlockingSocket | string {
     if (!isUnixAddress(path)) return errnoName(ENAMETOOLONG);
     const { value: descriptor, errno } = socket(afUnix, sockStream | sockCloseOnExec, 0);
     if (errno !== 0) return errnoName(errno);
-    const failure = connect(descriptor, unixAddress(path)).errno;
+    if (timeoutMs !== undefined) limitTime(descriptor, soSendTimeout, timeoutMs);
+    const failure = connectUninterrupted(descriptor, unixAddress(path));
     if (failure === 0) return new BlockingSocket(descriptor);
     close(descriptor);
     return errnoName(failure);
@@ -70,19 +74,37 @@ export class BlockingSocket {
   }
 
   #within<Result>(option: number, timeoutMs: number, act: () => Result): Result {
-    // Zero would mean forever.
-    const microseconds = Math.max(1, Math.ceil(timeoutMs * 1000));
-    const time = Buffer.alloc(16);
-    time.writeBigInt64LE(BigInt(Math.floor(microseconds / 1e6)), 0);
-    time.writeBigInt64LE(BigInt(microseconds % 1e6), 8);
-    const { errno } = setsockopt(this.#descriptor, solSocket, option, time);
-    assert(errno === 0, `a time limit of a socket answers: ${describeErrno(errno)}`);
-    try {
-      return act();
-    } catch (thrown) {
-      if (systemErrorCode(thrown) === errnoName(EAGAIN))
-        throw new SocketTimeout(`nothing within ${timeoutMs} ms`, { cause: thrown });
-      throw thrown;
+    const deadline = performance.now() + timeoutMs;
+    for (;;) {
+      limitTime(this.#descriptor, option, deadline - performance.now());
+      try {
+        return act();
+      } catch (thrown) {
+        const code = systemErrorCode(thrown);
+        // With a time limit the kernel resumes no call that a signal interrupts (signal(7)).
+        if (code === errnoName(EINTR) && performance.now() < deadline) continue;
+        if (code === errnoName(EAGAIN) || code === errnoName(EINTR))
+          throw new SocketTimeout(`nothing within ${timeoutMs} ms`, { cause: thrown });
+        throw thrown;
+      }
     }
   }
+}
+
+/** @returns errno */
+function connectUninterrupted(descriptor: number, address: Buffer): number {
+  for (;;) {
+    const { errno } = connect(descriptor, address);
+    if (errno !== EINTR) return errno;
+  }
+}
+
+function limitTime(descriptor: number, option: number, timeoutMs: number): void {
+  // Zero would mean forever.
+  const microseconds = Math.max(1, Math.ceil(timeoutMs * 1000));
+  const time = Buffer.alloc(16);
+  time.writeBigInt64LE(BigInt(Math.floor(microseconds / 1e6)), 0);
+  time.writeBigInt64LE(BigInt(microseconds % 1e6), 8);
+  const { errno } = setsockopt(descriptor, solSocket, option, time);
+  assert(errno === 0, `a time limit of a socket answers: ${describeErrno(errno)}`);
 }

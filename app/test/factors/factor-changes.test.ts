@@ -142,7 +142,7 @@ describe('replacing a factor', () => {
       const replaced = await replace('recovery', [], masterKey);
       assert.equal(replaced.state, 'replaced');
       assert.equal(await unlock(recovery(replaced.state === 'replaced' ? replaced.recoveryKey : undefined)), masterKey);
-      await assert.rejects(unlock(recovery(recoveryKey)), failsWith('authentication-failed', 'recovery'));
+      await assert.rejects(unlock(recovery(recoveryKey)), failsWith('authentication-failed', 'the recovery key does not open'));
     });
   }
 

@@ -135,7 +135,7 @@ describe('unlocking', () => {
 
   it('refuses a right factor that comes together with a wrong one', async () => {
     await fixture.initialise([password(), tpm()]);
-    await assert.rejects(unlock(password(), tpm('wrong')), failsWith('authentication-failed', 'tpm'));
+    await assert.rejects(unlock(password(), tpm('wrong')), failsWith('authentication-failed', 'TPM'));
   });
 
   it('opens with a suite that the vault records', async () => {
@@ -210,7 +210,7 @@ describe('recovery', () => {
   it('of another vault is a failed attempt', async () => {
     await fixture.initialise([password()], 'any', true);
     const { recoveryKey } = await other.initialise([password()], 'any', true);
-    await assert.rejects(unlock(recovery(recoveryKey)), failsWith('authentication-failed', 'recovery'));
+    await assert.rejects(unlock(recovery(recoveryKey)), failsWith('authentication-failed', 'the recovery key does not open'));
     assert.equal(readFileSync(fixture.path('unlock-attempts'), 'latin1'), '1\n');
   });
 });
@@ -263,7 +263,7 @@ describe('unlocking with several factors', () => {
   it('keeps the first when a later one is wrong', async () => {
     const { masterKey } = await fixture.initialise([password(), tpm()], 'all');
     await unlock(password());
-    await assert.rejects(unlock(tpm('wrong')), failsWith('authentication-failed', 'tpm'));
+    await assert.rejects(unlock(tpm('wrong')), failsWith('authentication-failed', 'TPM'));
     assert.equal(masterKeyOf(await unlock(tpm())), masterKey);
   });
 

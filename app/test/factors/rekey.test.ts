@@ -88,7 +88,7 @@ describe('staging a rekey', () => {
     const staged = await rekey([password()], undefined, true);
     assert.deepEqual([staged.dropped, staged.droppedFiles], [[], []]);
     assert.equal(await unlock(recovery(staged.recoveryKey)), staged.hex);
-    await assert.rejects(unlock(recovery(recoveryKey)), failsWith('authentication-failed', 'recovery'));
+    await assert.rejects(unlock(recovery(recoveryKey)), failsWith('authentication-failed', 'the recovery key does not open'));
   });
 
   it('counts wrong evidence as a failed attempt and makes nothing', async () => {
@@ -169,7 +169,7 @@ describe('a rekey in all mode', () => {
   it('that replaces a factor still verifies the others', async () => {
     await fixture.initialise([password('old'), tpm()], 'all');
     const wrong = [password('new'), tpm('another')];
-    await assert.rejects(stage(wrong, { replace: 'password' }), failsWith('authentication-failed', 'tpm'));
+    await assert.rejects(stage(wrong, { replace: 'password' }), failsWith('authentication-failed', 'TPM'));
   });
 
   it('that replaces a factor does not forget earlier failures', async () => {

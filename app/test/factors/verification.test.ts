@@ -46,7 +46,7 @@ describe('verifying evidence', () => {
 
   it('names the first wrong factor', async () => {
     await fixture.initialise([password(), tpm()]);
-    await assert.rejects(unlock(tpm('wrong'), password('wrong')), failsWith('authentication-failed', 'tpm'));
+    await assert.rejects(unlock(tpm('wrong'), password('wrong')), failsWith('authentication-failed', 'TPM'));
   });
 
   it('does no work when a file is damaged', async () => {

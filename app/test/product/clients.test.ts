@@ -143,7 +143,7 @@ const kindsOfLevel = {
   'profile-scoped': ['secret-get', 'secret-list', 'secret-environment'],
   'secrets-only': [
     ...(['installation-init', 'profile-activate', 'profile-deactivate', 'profile-default', 'audit-tail', 'key-rotate'] as const),
-    ...(['vault-init', 'vault-unlock', 'vault-lock', 'vault-rekey', 'vault-check'] as const),
+    ...(['vault-init', 'vault-unlock', 'vault-lock', 'vault-rekey', 'vault-check', 'ssh-challenge'] as const),
     ...(['secret-set', 'secret-delete', 'factor-add', 'factor-replace', 'factor-remove'] as const),
   ],
 } as const satisfies Record<SecurityLevel, readonly RequestKind[]>;
@@ -186,6 +186,7 @@ const bodies: { readonly [Kind in RequestKind]: RequestBody<Kind> } = {
   'vault-lock': { profile },
   'vault-rekey': { profile, evidence, recovery_key: false },
   'vault-check': { profile },
+  'ssh-challenge': { profile },
   'secret-set': named,
   'secret-delete': named,
   'factor-add': { profile, factor: 'recovery', evidence },

@@ -13,6 +13,8 @@ export interface NewVault {
   readonly policy: AuthPolicy;
   readonly recovery: boolean;
   readonly suite: VaultSuite;
+  /** The one that an ssh agent's challenge was derived from; a new one when absent. */
+  readonly salt?: Buffer;
 }
 
 export interface Rekey {

@@ -33,11 +33,12 @@ export function vaultHandlers(options: VaultHandlersOptions): Handlers {
   const { memory, keyring, vaults, keyChanges, auditor, suite, changed, reload } = options;
   return {
     async 'vault-init'({ body, attachment, sender }) {
-      const { profile, recovery_key: recovery } = body;
+      const { profile, recovery_key: recovery, salt } = body;
       const policy = requirePolicy(body.policy);
       if (keyring.exists(profile)) throw SesameError.of('vault-exists', { profile });
       return await withEvidence(memory, 'vault-init', body.evidence, attachment, async (evidence) => {
-        const create = () => keyChanges.initialise({ profile, evidence, policy, recovery, suite: suite() });
+        const given = salt === undefined ? {} : { salt: Buffer.from(salt, 'hex') };
+        const create = () => keyChanges.initialise({ profile, evidence, policy, recovery, suite: suite(), ...given });
         const recoveryKey = await auditor.change({ action: 'vault-init', profile, key: null, sender }, create);
         reload();
         changed(profile, 'locked');
@@ -75,6 +76,17 @@ export function vaultHandlers(options: VaultHandlersOptions): Handlers {
       const report = await checkVault(await vaults.require(profile));
       auditor.note({ action: 'check', profile, key: null, sender }, report.damaged.length === 0 ? 'success' : 'damaged');
       return { body: { entries: report.entries, damaged: report.damaged.slice(0, 64) } };
+    },
+
+    async 'ssh-challenge'({ body: { profile } }) {
+      const { challenge, salt, enrolled } = keyring.sshChallenge(profile, suite());
+      return {
+        body: {
+          challenge: challenge.toString('hex'),
+          ...(salt && { salt: salt.toString('hex') }),
+          ...(enrolled && { fingerprint: enrolled.fingerprint }),
+        },
+      };
     },
 
     async 'factor-list'({ body: { profile } }) {
