@@ -6,8 +6,9 @@ import { readBounded } from '../linux/files.ts';
 import { type Diagnostic, diagnose, type Severity, startOf } from './diagnostics.ts';
 import { type Document, longestConfiguration, parseDocument } from './document.ts';
 import type { Paths } from './paths.ts';
+import { accessRulesOnly } from './rules.ts';
 
-/** What `init` and the device itself wrote: below everything a person writes. */
+/** The access rules that `init` wrote: below everything a person writes. */
 export const rulesFile = 'rules.toml';
 export const policyFile = 'policy.toml';
 export const settingsFile = 'config.toml';
@@ -26,7 +27,7 @@ export function readLayers({ configuration, systemConfiguration, state }: Paths)
   const reader = new LayerReader();
   const policy = reader.read(join(systemConfiguration ?? configuration, policyFile), 'error');
   const layers = [
-    reader.read(join(state, rulesFile), 'error'),
+    reader.readRules(join(state, rulesFile)),
     // The system may keep its settings from its users: then theirs hold without.
     ...(systemConfiguration === undefined ? [] : reader.readDirectory(systemConfiguration, 'warning')),
     ...reader.readDirectory(configuration, 'error'),
@@ -43,6 +44,14 @@ class LayerReader {
   readDirectory(directory: string, unreadable: Severity): (Document | undefined)[] {
     const fragments = this.#fragments(join(directory, fragmentDirectory), unreadable);
     return [join(directory, settingsFile), ...fragments].map((file) => this.read(file, unreadable));
+  }
+
+  readRules(file: string): Document | undefined {
+    const rules = this.read(file, 'error');
+    if (rules === undefined) return undefined;
+    const { document, diagnostics } = accessRulesOnly(rules);
+    this.diagnostics.push(...diagnostics);
+    return document;
   }
 
   read(file: string, unreadable: Severity): Document | undefined {

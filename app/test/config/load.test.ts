@@ -102,15 +102,14 @@ provider = "x"
 describe('the layers', () => {
   const capacity = (value: number): string => `[global.ipc]\nchannel_capacity = ${value}\n`;
 
-  it('hold in their order: defaults, rules, config.toml, fragments by name', () => {
+  it('hold in their order: defaults, config.toml, fragments by name', () => {
     const files = {
-      'state/rules.toml': capacity(20),
       'etc/config.toml': capacity(30),
       'etc/config.d/10-a.toml': capacity(40),
       'etc/config.d/9-b.toml': capacity(50),
     };
     const names = Object.keys(files);
-    const expected = [128, 20, 30, 40, 50];
+    const expected = [128, 30, 40, 50];
     for (let count = 0; count <= names.length; count += 1) {
       const present = Object.fromEntries(Object.entries(files).slice(0, count));
       assert.equal(workplace.load(present).global.ipc.channel_capacity, expected[count], names.slice(0, count).join());
@@ -126,6 +125,12 @@ describe('the layers', () => {
     assert.equal(both.global.ipc.channel_capacity, 40);
     const system = workplace.load({ 'system/config.toml': capacity(20), 'system/config.d/a.toml': capacity(30) });
     assert.equal(system.global.ipc.channel_capacity, 30);
+  });
+
+  it('hold the rules of the device below everything a person writes', () => {
+    const rules = (names: string) => `[profiles.p.secrets.access]\na = ${names}\n`;
+    const files = { 'state/rules.toml': rules('["x"]'), 'system/config.toml': rules('["y"]') };
+    assert.deepEqual(workplace.load(files).profiles['p']?.secrets.access['a'], ['y']);
   });
 
   it('join their tables and replace their lists', () => {
