@@ -23,11 +23,15 @@ const libc = define({
   getsockopt: declare(I32, I32, I32, I32, U8Array, U8Array),
   isatty: declare(I32, I32),
   madvise: declare(I32, Address, I64, I32),
+  malloc_usable_size: declare(I64, Address),
+  memcpy: declare(External, U8Array, Address, I64),
+  memmem: declare(Address, Address, I64, U8Array, I64),
   memset: declare(External, Address, I32, I64),
   mlock: declare(I32, Address, I64),
   mmap: declare(Address, Address, I64, I32, I32, I32, I64),
   mprotect: declare(I32, Address, I64, I32),
   munmap: declare(I32, Address, I64),
+  poll: declare(I32, U8Array, I64, I32),
   prctl: declare(I32, I32, I64, I64, I64, I64),
   read: declare(I64, I32, Address, I64),
   sendto: declare(I64, I32, U8Array, I64, I32, U8Array, I32),
@@ -111,6 +115,41 @@ export function bufferOver(pointer: JsExternal, length: number): Buffer {
 }
 
 export type { JsExternal as Pointer };
+
+/** memcpy(3) out of foreign memory: as many bytes as the target has. */
+export function copyFrom(address: bigint, target: Buffer): void {
+  libc.memcpy([target, address, target.length]);
+}
+
+/** Overwrites foreign memory with zeros. */
+export function wipeMemory(address: bigint, length: number): void {
+  libc.memset([address, 0, length]);
+}
+
+/**
+ * Overwrites every copy of the bytes in a block that malloc(3) gave out.
+ * @param address of the block, as malloc returned it
+ * @returns how many there were
+ */
+export function wipeCopies(address: bigint, bytes: Buffer): number {
+  const end = address + BigInt(libc.malloc_usable_size([address]).value);
+  let copies = 0;
+  for (;;) {
+    const found = libc.memmem([address, Number(end - address), bytes, bytes.length]).value.valueOf();
+    if (found === 0n) return copies;
+    wipeMemory(found, bytes.length);
+    copies += 1;
+  }
+}
+
+/** poll(2) without waiting. */
+export function isReadable(descriptor: number): boolean {
+  const pollIn = 0x001;
+  const request = Buffer.alloc(8);
+  request.writeInt32LE(descriptor);
+  request.writeInt16LE(pollIn, 4);
+  return libc.poll([request, 1, 0]).value === 1;
+}
 
 /** memfd_secret(2), close-on-exec; the same number on x86_64 and aarch64. The value is a file descriptor. */
 export function memfdSecret(): Outcome {
