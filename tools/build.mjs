@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Bundles the daemons and the command to one file each under dist/lib, with the native modules and Node beside them, and
-// writes dist/bin/NAME, which run from the checkout, and the manual pages and completions under dist/share. With --architecture arm64 and --out DIR it does the same for
-// a device; --programs DIR adds each NAME.ts there.
+// writes dist/bin/NAME, which run from the checkout, and the manual pages and completions under dist/share. With --architecture arm64,
+// --libc musl and --out DIR it does the same for a device; --programs DIR adds each NAME.ts there. With --release there is neither Node
+// nor what only one Node can read, and inputs.json names the files that each bundle was made of.
 import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
@@ -13,12 +14,14 @@ import { installTargetPackages, root, run, say } from './setup.mjs';
 const { values: options } = parseArgs({
   options: {
     architecture: { type: 'string', default: process.arch },
+    libc: { type: 'string', default: 'gnu' },
     out: { type: 'string', default: 'dist' },
     programs: { type: 'string' },
+    release: { type: 'boolean', default: false },
   },
 });
-const target = { architecture: options.architecture, libc: 'gnu' };
-const packages = installTargetPackages(target.architecture);
+const target = { architecture: options.architecture, libc: options.libc };
+const packages = installTargetPackages(target);
 const require = createRequire(import.meta.url);
 const requireOfTarget = createRequire(join(packages, 'package.json'));
 const out = resolve(root, options.out);
@@ -129,9 +132,10 @@ exec "$here/../lib/node" ${everywhere} ${flags} "$here/../lib/${name}.cjs" "$@"
 rmSync(out, { recursive: true, force: true });
 mkdirSync(join(lib, 'native'), { recursive: true });
 mkdirSync(bin, { recursive: true });
-symlinkSync(join(packages, `node_modules/node-22-${target.architecture}/bin/node`), join(lib, 'node'));
+if (!options.release) symlinkSync(join(packages, `node_modules/node-22-${target.architecture}/bin/node`), join(lib, 'node'));
 
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const inputs = {};
 for (const program of programs) {
   const bundle = await build({
     absWorkingDir: root,
@@ -148,8 +152,11 @@ for (const program of programs) {
     define: { __VERSION__: JSON.stringify(version) },
     plugins: [nativeModules],
     logLevel: 'warning',
+    metafile: true,
   });
   const [{ text }] = bundle.outputFiles;
+  const [{ inputs: parts }] = Object.values(bundle.metafile.outputs);
+  inputs[program.name] = Object.keys(parts).filter((path) => parts[path].bytesInOutput > 0);
   if (program.name === 'sesame') writeCached(lib, program.name, text, versionCheck);
   else writeFileSync(join(lib, `${program.name}.cjs`), `${versionCheck}\n${text}`);
   writeFileSync(join(bin, program.name), launcher(program));
@@ -158,5 +165,6 @@ for (const program of programs) {
 run(process.execPath, [join(root, 'tools/generate-docs.mjs'), '--out', join(out, 'share')], {
   stdio: ['ignore', 'ignore', 'inherit'],
 });
-await makeCodeCache({ lib, bin, name: 'sesame', flags: everywhere.split(' ') });
+if (options.release) writeFileSync(join(out, 'inputs.json'), JSON.stringify(inputs));
+else await makeCodeCache({ lib, bin, name: 'sesame', flags: everywhere.split(' ') });
 say(`built ${programs.map(({ name }) => join(options.out, 'bin', name)).join(', ')}`);

@@ -1,8 +1,18 @@
 // SPDX-License-Identifier: MIT
-// The project's commands: `npm run build|check|fix|test|test:long|bench`. Each brings what it needs first.
+// The project's commands: `npm run build|dist|check|fix|test|test:long|bench`. Each brings what it needs first.
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { devicePackages, installDebianPackages, installPackages, pinnedNode, root, run, say, testPackages } from './setup.mjs';
+import {
+  devicePackages,
+  installDebianPackages,
+  installPackages,
+  installPythonTools,
+  pinnedNode,
+  root,
+  run,
+  say,
+  testPackages,
+} from './setup.mjs';
 
 const bin = (name) => join(root, 'node_modules/.bin', name);
 const node22 = (...args) => run(pinnedNode(22), args);
@@ -34,6 +44,9 @@ function testFiles(directory) {
 /** Tests that start the programs as built; the others are unit tests. */
 const isProduct = (file) => file.startsWith('app/test/product/') || file.startsWith('app/test/cli/scripts/');
 const units = () => [...testFiles('app/test').filter((file) => !isProduct(file)), ...testFiles('kernel-fragments/test')];
+
+/** Tests of what image systems install. */
+const packaging = () => [...testFiles('tools/test'), ...testFiles('meta-open-sesame/test')];
 const device = () => testFiles('qemu-tests/test');
 const product = () => testFiles('app/test').filter(isProduct);
 
@@ -51,13 +64,17 @@ const commands = {
     node22('qemu-tests/start.ts');
   },
   build,
+  dist() {
+    node22('tools/dist.mjs', ...process.argv.slice(3));
+  },
   check,
   fix,
   test() {
     installDebianPackages(testPackages, 'the tests');
+    installPythonTools();
     build();
     check();
-    tests(22, [...units(), ...product()]);
+    tests(22, [...units(), ...packaging(), ...product()]);
     tests(24, units());
   },
   'test-device'() {

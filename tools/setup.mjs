@@ -13,6 +13,7 @@ export const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 export const testPackages = [
   'argon2',
   'b3sum',
+  'binutils',
   'fish',
   'gcc',
   'libc6-dev',
@@ -21,10 +22,13 @@ export const testPackages = [
   'libtss2-rc0',
   'libtss2-tctildr0',
   'mandoc',
+  'musl',
   'openssh-client',
   'openssh-server',
   'openssl',
   'python3',
+  'python3-venv',
+  'shellcheck',
   'strace',
   'swtpm',
   'tpm2-tools',
@@ -88,17 +92,19 @@ export function installPackages() {
 }
 
 /**
- * The directory whose node_modules holds Node and the native modules that come as packages of their own for an architecture: this
- * checkout for the machine's, for another one a directory in the cache, with versions and integrity from the lock file.
+ * The directory whose node_modules holds Node and the native modules that come as packages of their own for a target: this checkout
+ * for the machine's own, for another one a directory in the cache, with versions and integrity from the lock file. There is no Node
+ * for musl.
  * @param architecture as Node names it: x64 or arm64
+ * @param libc gnu or musl
  */
-export function installTargetPackages(architecture) {
-  if (architecture === process.arch) return root;
+export function installTargetPackages({ architecture, libc }) {
+  if (architecture === process.arch && libc === 'gnu') return root;
   const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'));
   const names = [
-    `node-22-${architecture}`,
-    `@node-rs/argon2-linux-${architecture}-gnu`,
-    `@yuuang/ffi-rs-linux-${architecture}-gnu`,
+    ...(libc === 'gnu' ? [`node-22-${architecture}`] : []),
+    `@node-rs/argon2-linux-${architecture}-${libc}`,
+    `@yuuang/ffi-rs-linux-${architecture}-${libc}`,
   ];
   const entries = names.map((name) => [`node_modules/${name}`, { ...lock.packages[`node_modules/${name}`], optional: false }]);
   const dependencies = Object.fromEntries(
@@ -120,9 +126,9 @@ export function installTargetPackages(architecture) {
   const directory = cacheDirectory(`packages-${architecture}-${key}`);
   const stamp = join(directory, '.installed');
   if (existsSync(stamp)) return directory;
-  say(`installing Node and the native modules for ${architecture} (about 10 s)`);
+  say(`installing the native modules for ${architecture} with ${libc} (about 10 s)`);
   for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text);
-  const target = ['--force', '--cpu', architecture, '--os', 'linux', '--libc', 'glibc'];
+  const target = ['--force', '--cpu', architecture, '--os', 'linux', '--libc', libc === 'gnu' ? 'glibc' : libc];
   run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error', ...target], { cwd: directory });
   writeFileSync(stamp, '');
   return directory;
@@ -148,6 +154,19 @@ export function installDebianPackages(packages, purpose) {
   };
   apt('update', '-q');
   apt('install', '-qy', '--no-install-recommends', ...missing);
+}
+
+/** Installs the programs of tools/python-tools.txt, which tests use as oracles, to .cache/python-tools unless that was done already. */
+export function installPythonTools() {
+  const wanted = readFileSync(join(root, 'tools/python-tools.txt'), 'utf8');
+  const directory = join(root, '.cache/python-tools');
+  const stamp = join(directory, 'installed.txt');
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
+  say('installing the Python programs of tools/python-tools.txt (about 30 s)');
+  run('python3', ['-m', 'venv', '--clear', directory]);
+  const quietly = ['--quiet', '--disable-pip-version-check', '--no-deps'];
+  run(join(directory, 'bin/pip'), ['install', ...quietly, '--requirement', join(root, 'tools/python-tools.txt')]);
+  writeFileSync(stamp, wanted);
 }
 
 /** A directory for what can be made again; kept out of version control. */

@@ -14,7 +14,7 @@ export interface Result {
   readonly stderr: string;
 }
 
-const programs = join(import.meta.dirname, '../../../dist/bin');
+const builtPrograms = join(import.meta.dirname, '../../../dist/bin');
 
 /** The password of every vault that a test makes with `initialise`. */
 export const password = 'a password for tests';
@@ -25,13 +25,19 @@ export const password = 'a password for tests';
  */
 export class Device {
   readonly home: string;
+  readonly #programs: string;
   readonly environment: NodeJS.ProcessEnv;
   readonly #children = new Map<DaemonName, ChildProcess>();
   readonly #logs = new Map<DaemonName, string>();
 
-  /** @param configuration text of config.toml @param home an existing directory to use instead of a new one */
-  constructor(configuration = '', home = mkdtempSync(join(tmpdir(), 'open-sesame-test-'))) {
+  /**
+   * @param configuration text of config.toml
+   * @param home an existing directory to use instead of a new one
+   * @param programs the directory of the daemons and the command
+   */
+  constructor(configuration = '', home = mkdtempSync(join(tmpdir(), 'open-sesame-test-')), programs = builtPrograms) {
     this.home = home;
+    this.#programs = programs;
     this.environment = {
       PATH: process.env['PATH'],
       PDS_CONFIG_DIR: join(home, 'etc'),
@@ -73,7 +79,7 @@ export class Device {
 
   /** Starts a daemon and returns at once. */
   launch(name: DaemonName, environment: NodeJS.ProcessEnv = {}): ChildProcess {
-    const child = spawn(join(programs, name), [], {
+    const child = spawn(join(this.#programs, name), [], {
       env: { ...this.environment, ...environment },
       stdio: ['ignore', 'ignore', 'pipe'],
     });
@@ -113,7 +119,7 @@ export class Device {
 
   /** Runs the command to its end. */
   async sesame(args: readonly string[], input: string | Uint8Array = '', environment: NodeJS.ProcessEnv = {}): Promise<Result> {
-    const child = spawn(join(programs, 'sesame'), args, { env: { ...this.environment, ...environment }, stdio: 'pipe' });
+    const child = spawn(join(this.#programs, 'sesame'), args, { env: { ...this.environment, ...environment }, stdio: 'pipe' });
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
     child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
