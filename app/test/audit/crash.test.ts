@@ -8,7 +8,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { rounds, seededRandom } from '../support/campaign.ts';
 import { type LogFixture, withLog } from './fixture.ts';
 
-const kills = Number(process.env['AUDIT_KILLS'] ?? rounds(30, 300));
+const kills = Number(process.env['AUDIT_KILLS'] ?? rounds(12, 300));
 const { seed, below } = seededRandom();
 const limits = { maxBytes: 20_000, maxFiles: 1_000_000 };
 

@@ -19,7 +19,7 @@ import { type Random, rounds, seededRandom } from '../support/campaign.ts';
 import { type Bus, memory, RawPeer, startBus, suite, until } from './fixture.ts';
 
 /** How many cases in all; each kind of attack gets its share. */
-const cases = Number(process.env['FUZZ_CASES'] ?? rounds(5000, 100_000));
+const cases = Number(process.env['FUZZ_CASES'] ?? rounds(2_000, 100_000));
 const handshakesShare = 0.1;
 /** What is reachable may grow by this much, in bytes: compiled code and caches, not something a case. */
 const growthAllowed = 4_194_304;

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { longestValue } from '../../../src/core/names.ts';
+import { connectClient } from '../../support/client.ts';
 import { Device } from '../../support/device.ts';
 import { ends, json } from './expect.ts';
 
@@ -73,8 +74,9 @@ describe('sesame secret', () => {
 
   it('lists more names than fit into one message', async () => {
     const names = Array.from({ length: 300 }, (_, index) => `many-${String(index).padStart(3, '0')}`);
-    for (let start = 0; start < names.length; start += 20)
-      await Promise.all(names.slice(start, start + 20).map((name) => device.must(['secret', 'set', '-p', 'device', name], 'v')));
+    const client = await connectClient(device);
+    for (const name of names) await client.request('secret-set', { profile: 'device', name }, Buffer.from('v'));
+    await client.close();
     const listed = (await device.must(['secret', 'list', '-p', 'device', '--prefix', 'many-'])).toString();
     assert.deepEqual(listed.split('\n').slice(0, -1).sort(), names);
   });
