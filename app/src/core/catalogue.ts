@@ -169,6 +169,16 @@ export const errorCatalogue = {
     exit: Exit.damaged,
     message: 'the boot event log {path} is malformed: {reason}; update the firmware, or give predicted PCR values instead',
   },
+  'tpm-counters-taken': {
+    exit: Exit.tpmUnavailable,
+    message:
+      'every NV index of the TPM from {first} to {last} is used by somebody else; remove one with: tpm2_nvundefine, or enrol with policy = "pcr" under [global.tpm]',
+  },
+  'tpm-counter-replaced': {
+    exit: Exit.tpmUnavailable,
+    message:
+      'the NV index {index} of the TPM, which revokes approvals, is not ours any more ({found} is there); unlock with another factor and enrol again: sesame tpm enroll',
+  },
   'boot-file-unusable': { exit: Exit.usage, message: 'the file {path} cannot be measured: {reason}; nothing was approved' },
   'boot-unpredictable': {
     exit: Exit.usage,

@@ -23,3 +23,6 @@ export const combinedMasterKeyContext = (profile: string): string => `pds v2 com
 
 /** Recovery bytes → key-encryption key of the recovery wrap. */
 export const recoveryKekContext = (profile: string): string => `pds v2 recovery-kek ${profile}`;
+
+/** What the TPM factor protects → private key that approves the boot states that it may be unsealed in. */
+export const tpmApprovalKeyContext = (profile: string): string => `pds v2 tpm-approval-key ${profile}`;

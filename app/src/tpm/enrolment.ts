@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { SesameError } from '../core/errors.ts';
 import { blake3Hash, hashLength } from '../crypto/hash.ts';
+import { FileReader } from './file-reader.ts';
 import {
   bankAlgorithm,
   bankOf,
@@ -84,37 +85,6 @@ function parseContent(path: string, reader: FileReader): TpmEnrolment {
   const enrolment = { key, selection, values, sealed, authorisation: reader.sized(), wrappedKey: reader.sized() };
   if (!reader.atEnd) throw damaged(path, 'there is more in it than its version has');
   return { hasPin: (flags & flagPin) !== 0, ...enrolment };
-}
-
-class FileReader {
-  readonly #path: string;
-  readonly #bytes: Buffer;
-  #offset = 0;
-
-  constructor(path: string, bytes: Buffer) {
-    this.#path = path;
-    this.#bytes = bytes;
-  }
-
-  get atEnd(): boolean {
-    return this.#offset === this.#bytes.length;
-  }
-
-  take(length: number): Buffer {
-    const start = this.#offset;
-    if (start + length > this.#bytes.length) throw damaged(this.#path, 'it ends early');
-    this.#offset += length;
-    return this.#bytes.subarray(start, start + length);
-  }
-
-  sized(): Buffer {
-    return this.take(this.take(2).readUInt16BE());
-  }
-
-  /** A TPM2B with its length, as libtss2 wants it. */
-  structure(): Buffer {
-    return sized(this.sized());
-  }
 }
 
 function damaged(path: string, reason: string): SesameError {

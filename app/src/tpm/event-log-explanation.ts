@@ -2,7 +2,7 @@
 import type { EventLogBank } from './event-log-bank.ts';
 import { differences } from './event-log-difference.ts';
 import type { BootRecord } from './event-log-record.ts';
-import type { PcrValues } from './event-log-replay.ts';
+import type { PcrValues } from './pcr-selection.ts';
 import { type BootPlatform, meaningOfPcr } from './platform.ts';
 
 /** A boot as a policy sees it: PCR values, and what led to them as far as it is known. */

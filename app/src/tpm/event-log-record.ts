@@ -53,15 +53,18 @@ export function loadOptions(commandLine: string): Buffer {
   return Buffer.from(`${commandLine}\0`, 'utf16le');
 }
 
-/** @returns undefined when even without details it is longer than bootRecordLimit */
-export function serialiseBootRecord(record: BootRecord): Buffer | undefined {
+/**
+ * @param limit in bytes
+ * @returns undefined when even without details it is longer
+ */
+export function serialiseBootRecord(record: BootRecord, limit = bootRecordLimit): Buffer | undefined {
   for (const detailed of [true, false]) {
     const events = record.events.map(({ pcr, type, digest, subject, detail }) => [
       ...[pcr, type, digest.toString('hex'), subject],
       detailed ? detail : '',
     ]);
     const bytes = Buffer.from(JSON.stringify({ version, bank: record.bank, events }));
-    if (bytes.length <= bootRecordLimit && events.length <= eventLimit) return bytes;
+    if (bytes.length <= limit && events.length <= eventLimit) return bytes;
   }
   return undefined;
 }

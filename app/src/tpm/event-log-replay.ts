@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: MIT
 import { type EventLogBank, eventLogBanks, extended } from './event-log-bank.ts';
 import { EventType } from './event-log-types.ts';
+import { type PcrValues, pcrCount } from './pcr-selection.ts';
 
-const pcrCount = 24;
 const startupLocality = Buffer.from('StartupLocality\0', 'latin1');
-
-/** PCR values by index. */
-export type PcrValues = ReadonlyMap<number, Buffer>;
 
 /** What it takes of an event to extend it. */
 export interface ExtendableEvent {

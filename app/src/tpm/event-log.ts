@@ -3,6 +3,7 @@ import { SesameError } from '../core/errors.ts';
 import { readBounded } from '../linux/files.ts';
 import { type EventLogBank, eventLogBank, eventLogBanks } from './event-log-bank.ts';
 import { EventType } from './event-log-types.ts';
+import { pcrCount } from './pcr-selection.ts';
 
 /** Where the kernel shows what the firmware measured. */
 export const eventLogPath = '/sys/kernel/security/tpm0/binary_bios_measurements';
@@ -11,7 +12,6 @@ export const eventLogPath = '/sys/kernel/security/tpm0/binary_bios_measurements'
 const logLimit = 1024 * 1024;
 const eventLimit = 4096;
 const algorithmLimit = 16;
-const pcrCount = 24;
 const legacyDigestSize = 20;
 const signatureSize = 16;
 

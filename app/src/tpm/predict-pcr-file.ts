@@ -2,10 +2,9 @@
 import { SesameError } from '../core/errors.ts';
 import { readBounded } from '../linux/files.ts';
 import { type EventLogBank, eventLogBankNames, eventLogBanks } from './event-log-bank.ts';
-import type { PcrValues } from './event-log-replay.ts';
+import { type PcrValues, pcrCount } from './pcr-selection.ts';
 
 const fileLimit = 64 * 1024;
-const pcrCount = 24;
 
 /** PCRs of one bank, in ascending order. */
 export interface PcrChoice {

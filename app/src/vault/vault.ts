@@ -14,6 +14,7 @@ import type { ForeignRow, StoredEntry } from './entry-table.ts';
 import { checkPages } from './page-check.ts';
 import { databasePath } from './paths.ts';
 import { DatabaseSession } from './session.ts';
+import { readState, writeState } from './state-table.ts';
 
 export interface VaultOptions {
   readonly memory: SecretMemory;
@@ -240,6 +241,19 @@ export class Vault {
       })();
     });
     return { copied: batch.length, last };
+  }
+
+  /** What was written last of the vault's own state under a name, or undefined. */
+  state(name: string): Buffer | undefined {
+    return this.#session.use((_, connection) => readState(connection, name));
+  }
+
+  /**
+   * Notes something of the vault's own state, on the disk when this returns.
+   * @param value at most 1024 bytes, not secret
+   */
+  setState(name: string, value: Buffer): void {
+    this.#session.use((_, connection) => writeState(connection, name, value));
   }
 
   /** Closes the database but not the vault: the next use opens it again, in less than a millisecond. */

@@ -29,10 +29,19 @@ export const commands = {
   FlushContext: { inputs: ['u32'], outputs: [] },
   GetCapability: { inputs: ['sessions', 'u32', 'u32', 'u32'], outputs: ['u8', 'TPMS_CAPABILITY_DATA'] },
   Load: { inputs: ['u32', 'sessions', 'TPM2B_PRIVATE', 'TPM2B_PUBLIC'], outputs: ['u32'] },
+  LoadExternal: { inputs: ['sessions', 'TPM2B_SENSITIVE', 'TPM2B_PUBLIC', 'u32'], outputs: ['u32'] },
+  NV_DefineSpace: { inputs: ['u32', 'sessions', 'TPM2B_AUTH', 'TPM2B_NV_PUBLIC'], outputs: ['u32'] },
+  NV_Increment: { inputs: ['u32', 'u32', 'sessions'], outputs: [] },
+  NV_Read: { inputs: ['u32', 'u32', 'sessions', 'u16', 'u16'], outputs: ['TPM2B_MAX_NV_BUFFER'] },
   PCR_Extend: { inputs: ['u32', 'sessions', 'TPML_DIGEST_VALUES'], outputs: [] },
   PCR_Read: { inputs: ['sessions', 'TPML_PCR_SELECTION'], outputs: ['u32', 'TPML_PCR_SELECTION', 'TPML_DIGEST'] },
+  PolicyAuthorize: {
+    inputs: ['u32', 'sessions', 'TPM2B_DIGEST', 'TPM2B_NONCE', 'TPM2B_NAME', 'TPMT_TK_VERIFIED'],
+    outputs: [],
+  },
   PolicyAuthValue: { inputs: ['u32', 'sessions'], outputs: [] },
   PolicyGetDigest: { inputs: ['u32', 'sessions'], outputs: ['TPM2B_DIGEST'] },
+  PolicyNV: { inputs: ['u32', 'u32', 'u32', 'sessions', 'TPM2B_DIGEST', 'u16', 'u16'], outputs: [] },
   PolicyPCR: { inputs: ['u32', 'sessions', 'TPM2B_DIGEST', 'TPML_PCR_SELECTION'], outputs: [] },
   ReadPublic: { inputs: ['u32', 'sessions'], outputs: ['TPM2B_PUBLIC', 'TPM2B_NAME', 'TPM2B_NAME'] },
   StartAuthSession: {
@@ -40,6 +49,7 @@ export const commands = {
     outputs: ['u32'],
   },
   TR_FromTPMPublic: { inputs: ['u32', 'sessions'], outputs: ['u32'] },
+  VerifySignature: { inputs: ['u32', 'sessions', 'TPM2B_DIGEST', 'TPMT_SIGNATURE'], outputs: ['TPMT_TK_VERIFIED'] },
 } as const satisfies Record<string, Signature>;
 
 export type CommandName = keyof typeof commands;

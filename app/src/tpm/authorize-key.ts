@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+import { createECDH, createPrivateKey, sign } from 'node:crypto';
+import { assert } from '../core/errors.ts';
+import { tpmApprovalKeyContext } from '../crypto/contexts.ts';
+import { deriveKey } from '../crypto/derive.ts';
+import type { Hkdf } from '../crypto/suite.ts';
+import type { SecretBytes, SecretMemory } from '../memory/secret-bytes.ts';
+
+/** NIST P-256, which every TPM verifies. */
+const curve = 'prime256v1';
+const coordinateLength = 32;
+
+/** Length of a public key, x || y, and of a signature, r || s, in bytes. */
+export const approvalKeyLength = 2 * coordinateLength;
+export const approvalSignatureLength = 2 * coordinateLength;
+
+/** The order of the curve (SEC 2, section 2.4.2): a private key is below it. */
+const order = Buffer.from('ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551', 'hex');
+
+/** PKCS #8 (RFC 5208) of a private key on P-256 without its public half (RFC 5915); the 32 bytes follow. */
+const privateKeyPrefix = Buffer.from('3041020100301306072a8648ce3d020106082a8648ce3d030107042730250201010420', 'hex');
+
+/**
+ * The private key that approves boot states. It is derived from what the TPM factor protects, so it exists on no disk, and whoever can
+ * make it could read the vault anyway: only an unlocked device approves its own next boot. The caller releases it.
+ * @param piece the master key, or in `all` mode the factor's piece of it
+ */
+export function deriveApprovalKey(memory: SecretMemory, hkdf: Hkdf, profile: string, piece: SecretBytes): SecretBytes {
+  const key = deriveKey(memory, hkdf, tpmApprovalKeyContext(profile), piece.bytes);
+  // One of 2^32 keys is not below the order; deriving from it gives another.
+  if (key.bytes.compare(order) < 0 && key.bytes.some((byte) => byte !== 0)) return key;
+  try {
+    return deriveApprovalKey(memory, hkdf, profile, key);
+  } finally {
+    key.release();
+  }
+}
+
+/** The public half, x || y. */
+export function approvalPublicKey(key: SecretBytes): Buffer {
+  const pair = createECDH(curve);
+  pair.setPrivateKey(key.bytes);
+  return Buffer.from(pair.getPublicKey().subarray(1));
+}
+
+/** ECDSA over SHA-256 of the message, as r || s. OpenSSL's copy of the key is overwritten when it is collected. */
+export function signApproval(key: SecretBytes, message: Buffer): Buffer {
+  assert(key.length === coordinateLength, 'a private key on P-256');
+  const encoded = Buffer.alloc(privateKeyPrefix.length + key.length);
+  try {
+    privateKeyPrefix.copy(encoded);
+    key.bytes.copy(encoded, privateKeyPrefix.length);
+    const privateKey = createPrivateKey({ key: encoded, format: 'der', type: 'pkcs8' });
+    return sign('sha256', message, { key: privateKey, dsaEncoding: 'ieee-p1363' });
+  } finally {
+    encoded.fill(0);
+  }
+}
