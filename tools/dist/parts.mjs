@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+// Which file of a build belongs to which part of the release. A part is a tree as it lies on the device: installing is copying.
+import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+/** Everything of ours on a device; `lib/node` in it is a link to the Node that the image has, made when it is installed. */
+const home = 'usr/lib/open-sesame';
+
+/** Programs, and the part that each is. */
+const programs = { 'daemon-profile': 'profile', 'daemon-secrets': 'secrets', sesame: 'cli' };
+
+/** Where the folders of app/init/NAME go. */
+const initPlaces = {
+  openrc: { 'init.d': 'etc/init.d', 'conf.d': 'etc/conf.d', lib: `${home}/openrc` },
+  systemd: { system: 'usr/lib/systemd/system', 'tmpfiles.d': 'usr/lib/tmpfiles.d', 'sysusers.d': 'usr/lib/sysusers.d' },
+  sysvinit: { 'init.d': 'etc/init.d', default: 'etc/default', lib: `${home}/sysvinit` },
+};
+
+/**
+ * Lays the parts out below a directory, one folder a part.
+ * @param build what tools/build.mjs --release made
+ * @throws TypeError when a folder of app/init has no known place on a device
+ */
+export function layOutParts({ root, build, parts }) {
+  const put = (part, from, to) => {
+    const place = join(parts, part, to);
+    mkdirSync(dirname(place), { recursive: true });
+    cpSync(from, place, { recursive: true });
+  };
+  putPrograms(build, put);
+  mkdirSync(join(parts, 'cli/usr/bin'), { recursive: true });
+  symlinkSync('../lib/open-sesame/bin/sesame', join(parts, 'cli/usr/bin/sesame'));
+  put('doc', join(build, 'share/man'), 'usr/share/man');
+  for (const shell of ['bash-completion', 'zsh', 'fish'])
+    put('completion', join(build, 'share', shell), join('usr/share', shell));
+  put('config', join(root, 'app/etc/config.toml'), 'etc/pds/config.toml');
+  for (const name of initSystems(root)) putServices(root, name, put);
+}
+
+/** Init systems that this checkout has service files for. */
+export function initSystems(root) {
+  return readdirSync(join(root, 'app/init'), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name)
+    .sort();
+}
+
+/** A native module goes with the one program that loads it, or to the part `common`. */
+function putPrograms(build, put) {
+  const lib = readdirSync(join(build, 'lib'), { withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ name }) => name);
+  const users = new Map();
+  for (const [program, part] of Object.entries(programs)) {
+    put(part, join(build, 'bin', program), `${home}/bin/${program}`);
+    for (const name of lib.filter((file) => file.startsWith(`${program}.`) || file.startsWith(`${program}-`))) {
+      put(part, join(build, 'lib', name), `${home}/lib/${name}`);
+      for (const [, module] of readFileSync(join(build, 'lib', name), 'latin1').matchAll(/\.\/native\/([\w.-]+\.node)/g))
+        users.set(module, [...(users.get(module) ?? []), part]);
+    }
+  }
+  for (const module of readdirSync(join(build, 'lib/native'))) {
+    const parts = new Set(users.get(module));
+    if (parts.size === 0) throw new TypeError(`no program loads ${module}`);
+    const [part] = parts.size === 1 ? parts : ['common'];
+    put(part, join(build, 'lib/native', module), `${home}/lib/native/${module}`);
+  }
+}
+
+function putServices(root, name, put) {
+  const source = join(root, 'app/init', name);
+  const folders = readdirSync(source, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  for (const { name: folder } of folders) {
+    const place = initPlaces[name]?.[folder];
+    if (place === undefined) throw new TypeError(`tools/dist/parts.mjs does not say where app/init/${name}/${folder} goes`);
+    put(`init-${name}`, join(source, folder), place);
+  }
+}
