@@ -51,6 +51,16 @@ export async function provideCounter(esys: Esys, purpose: CounterPurpose, vault:
   throw SesameError.of('tpm-counters-taken', { first: hexadecimal(first), last: hexadecimal(last) });
 }
 
+/** The counter of a vault, or undefined when there is none. */
+export async function findCounter(esys: Esys, purpose: CounterPurpose, vault: Buffer): Promise<NvCounter | undefined> {
+  for (const handle of handlesOf(purpose)) {
+    const name = nameOf(counterPublic(handle, purpose, vault)(TPMA_NV.WRITTEN));
+    const found = await nvObject(esys, handle);
+    if (found !== undefined && esys.name(found).equals(name)) return { handle, name };
+  }
+  return undefined;
+}
+
 /**
  * The ESYS_TR of an enrolled counter.
  * @throws SesameError tpm-counter-replaced when it is gone or another index is in its place

@@ -5,8 +5,9 @@ import { beforeFirstRow } from './entry-table.ts';
 import type { Vault } from './vault.ts';
 
 /**
- * Copies every entry of one vault into another, re-encrypted under the other's entry key, times kept. Between small batches the
- * event loop runs, so that the old vault can be read meanwhile; the caller keeps writers away from both.
+ * Copies every entry of one vault into another, re-encrypted under the other's entry key, times kept, and what the vault knows of
+ * itself. Between small batches the event loop runs, so that the old vault can be read meanwhile; the caller keeps writers away from
+ * both.
  * @param onBatch called after each batch with the number of entries copied so far
  * @returns the number of entries
  * @throws SesameError entry-damaged: the new vault is incomplete and must not be committed; and those of Vault
@@ -26,5 +27,6 @@ export async function copyEntries(from: Vault, to: Vault, onBatch?: (copied: num
   if (copied !== expected || to.count() !== expected) {
     throw SesameError.of('vault-busy', { profile: from.profile, operation: 'a change during the copy' });
   }
+  for (const [name, value] of from.state()) to.setState(name, value);
   return copied;
 }

@@ -6,18 +6,20 @@ const schema = 'CREATE TABLE IF NOT EXISTS open_sesame_state (name TEXT PRIMARY 
 
 /** Longest value, in bytes. */
 const valueLimit = 1024;
+const rowLimit = 16;
 
-/** @returns undefined when nothing was written under this name, or something that is none of ours */
-export function readState(connection: Connection, name: string): Buffer | undefined {
+/** Everything that was written, by name; what is none of ours is left out. */
+export function readState(connection: Connection): ReadonlyMap<string, Buffer> {
   const exists = connection.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'open_sesame_state'").get();
-  if (exists === undefined) return undefined;
-  const row = connection
-    .prepare<[string], [Buffer | null]>(
-      `SELECT CASE WHEN typeof(value) = 'blob' AND length(value) <= ${valueLimit} THEN value END FROM open_sesame_state WHERE name = ?`,
+  if (exists === undefined) return new Map();
+  const rows = connection
+    .prepare<[], [string, Buffer]>(
+      `SELECT name, value FROM open_sesame_state
+         WHERE typeof(name) = 'text' AND typeof(value) = 'blob' AND length(value) <= ${valueLimit} LIMIT ${rowLimit}`,
     )
     .raw()
-    .get(name);
-  return row?.[0] ?? undefined;
+    .iterate();
+  return new Map(rows);
 }
 
 /** On the disk when this returns. */

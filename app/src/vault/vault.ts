@@ -243,13 +243,13 @@ export class Vault {
     return { copied: batch.length, last };
   }
 
-  /** What was written last of the vault's own state under a name, or undefined. */
-  state(name: string): Buffer | undefined {
-    return this.#session.use((_, connection) => readState(connection, name));
+  /** What the vault knows of itself, by name. */
+  state(): ReadonlyMap<string, Buffer> {
+    return this.#session.use((_, connection) => readState(connection));
   }
 
   /**
-   * Notes something of the vault's own state, on the disk when this returns.
+   * Notes something that the vault knows of itself, on the disk when this returns.
    * @param value at most 1024 bytes, not secret
    */
   setState(name: string, value: Buffer): void {

@@ -42,6 +42,14 @@ describe('copying the entries of a vault', () => {
     assert.deepEqual(await checkVault(to), { entries: 300, damaged: [] });
   });
 
+  it('carries what the vault knows of itself', async () => {
+    const from = fixture.create();
+    from.setState('mark', Buffer.from('value'));
+    const to = createNext();
+    await copyEntries(from, to);
+    assert.deepEqual([...to.state()], [['mark', Buffer.from('value')]]);
+  });
+
   it('of an empty vault copies nothing', async () => {
     assert.equal(await copyEntries(fixture.create(), createNext()), 0);
   });
