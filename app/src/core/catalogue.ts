@@ -236,7 +236,12 @@ export const errorCatalogue = {
   'tpm-policy-failed': {
     exit: Exit.bootStateChanged,
     message:
-      'the TPM does not unseal for profile {profile}: the boot state changed since {path} was written, {changed}; boot what was enrolled, or unlock with another factor and run: sesame tpm reseal',
+      'the TPM does not unseal for profile {profile}: this boot differs from the one that it was sealed to in PCR {pcrs} (bank {bank}); see sesame tpm pcrs -p {profile}, boot what was enrolled, or unlock with another factor and run: sesame tpm reseal -p {profile}',
+  },
+  'tpm-policy-mismatched': {
+    exit: Exit.bootStateChanged,
+    message:
+      'the TPM does not unseal for profile {profile} although every PCR is as it was: the policy of {path} is another one; unlock with another factor and run: sesame tpm reseal -p {profile}',
   },
   'tpm-capped': {
     exit: Exit.locked,

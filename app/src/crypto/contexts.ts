@@ -26,3 +26,6 @@ export const recoveryKekContext = (profile: string): string => `pds v2 recovery-
 
 /** What the TPM factor protects → private key that approves the boot states that it may be unsealed in. */
 export const tpmApprovalKeyContext = (profile: string): string => `pds v2 tpm-approval-key ${profile}`;
+
+/** Bytes that a TPM sealed → key-encryption key of the tpm factor. */
+export const tpmKekContext = (profile: string): string => `pds v2 tpm-kek ${profile}`;

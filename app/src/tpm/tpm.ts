@@ -6,7 +6,7 @@ import { overwriteDeadStack } from '../memory/dead-stack.ts';
 
 /** Real chips take up to 11 s for one command; what takes longer than this has hung. */
 const commandLimitMs = 30_000;
-const slowMs = 5_000;
+const slowAfterMs = 5_000;
 
 export interface TpmOptions {
   /** The transport, as tss2-tctildr(3) has it; asked for each time, so that a new configuration takes effect. */
@@ -14,6 +14,8 @@ export interface TpmOptions {
   readonly logger: Logger;
   /** Longest time for one command in ms; 30 s when absent. */
   readonly limitMs?: number;
+  /** From when on a command counts as slow, in ms; 5 s when absent. */
+  readonly slowMs?: number;
 }
 
 /**
@@ -48,7 +50,7 @@ export class Tpm {
   }
 
   async #converse<Result>(work: (esys: Esys) => Promise<Result>): Promise<Result> {
-    const { logger, limitMs = commandLimitMs } = this.#options;
+    const { logger, limitMs = commandLimitMs, slowMs = slowAfterMs } = this.#options;
     const { tcti } = this;
     if (this.#hung) throw SesameError.of('tpm-slow', { tcti, command: this.#hung.command, seconds: Math.round(limitMs / 1000) });
     let current = '';

@@ -86,7 +86,7 @@ export class SoftwareTpm {
 }
 
 /** Two neighbouring ports that nobody listens on, below those that the kernel gives out. @returns the lower one */
-async function freePorts(): Promise<number> {
+export async function freePorts(): Promise<number> {
   for (let tries = 0; tries < 100; tries += 1) {
     const port = 20_000 + 2 * Math.floor(Math.random() * 6_000);
     if ((await isFree(port)) && (await isFree(port + 1))) return port;
