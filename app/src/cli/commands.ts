@@ -2,6 +2,7 @@
 import type { CommandDefinition } from './definition.ts';
 import { profileCommands } from './definitions/profile.ts';
 import { secretCommands } from './definitions/secret.ts';
+import { sshCommands } from './definitions/ssh.ts';
 import { systemCommands } from './definitions/system.ts';
 import { vaultCommands } from './definitions/vault.ts';
 
@@ -10,5 +11,6 @@ export const commands: readonly CommandDefinition[] = [
   ...vaultCommands,
   ...secretCommands,
   ...profileCommands,
+  ...sshCommands,
   ...systemCommands,
 ];

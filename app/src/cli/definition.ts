@@ -12,6 +12,8 @@ export interface OptionDefinition {
   readonly value?: string;
   readonly choices?: readonly string[];
   readonly repeated?: boolean;
+  /** Takes several values separated by commas, as if it stood there several times. */
+  readonly list?: boolean;
   readonly completes?: Completes;
   readonly description: string;
 }

@@ -8,6 +8,7 @@ import { ask } from './terminal.ts';
 /** The factors that a command line can bring evidence for, by the option that says so. */
 const factorOfOption: Readonly<Record<string, string>> = { 'password-stdin': 'password', 'recovery-stdin': 'recovery' };
 
+/** What somebody can type. */
 const nameOfEvidence: Readonly<Record<string, string>> = { password: 'password', recovery: 'recovery key' };
 
 interface Part {
@@ -100,6 +101,11 @@ function readAnnounced(memory: SecretMemory, invocation: Invocation, evidence: E
 /** Whether the command line brings evidence by itself, so that nobody is to be asked. */
 export function announcesEvidence(invocation: Invocation): boolean {
   return invocation.options.some(({ long }) => Object.hasOwn(factorOfOption, long));
+}
+
+/** Whether evidence of this factor can be asked for on a terminal. */
+export function canBeTyped(factor: string): boolean {
+  return Object.hasOwn(nameOfEvidence, factor);
 }
 
 /**

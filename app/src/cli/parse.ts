@@ -105,10 +105,15 @@ function parseOptions(command: CommandDefinition, words: readonly string[]): { o
   const positionals: string[] = [];
   for (const token of tokens) {
     if (token.kind === 'positional') positionals.push(token.value);
-    if (token.kind === 'option') options.push({ long: token.name, value: token.value });
+    if (token.kind === 'option') options.push(...givenOptions(command, token.name, token.value));
   }
   for (const option of options) checkChoice(command, option);
   return { options, positionals };
+}
+
+function givenOptions(command: CommandDefinition, long: string, value: string | undefined): GivenOption[] {
+  const isList = command.options.some((option) => option.long === long && option.list === true);
+  return isList && value !== undefined ? value.split(',').map((part) => ({ long, value: part })) : [{ long, value }];
 }
 
 function strictly(command: CommandDefinition, words: readonly string[]) {

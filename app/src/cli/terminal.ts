@@ -12,6 +12,13 @@ export function inputIsTerminal(): boolean {
   return isatty(standardInput);
 }
 
+/** Whether there is somebody to ask. */
+export function hasTerminal(): boolean {
+  const terminal = openTerminal();
+  if (terminal !== undefined) closeSync(terminal);
+  return terminal !== undefined;
+}
+
 export function outputIsTerminal(): boolean {
   return isatty(standardOutput);
 }
@@ -61,6 +68,29 @@ export function ask(memory: SecretMemory, prompt: string): SecretBytes | undefin
     line.release();
     if (stream.isRaw) stream.setRawMode(false);
     stream.destroy();
+  }
+}
+
+/**
+ * Shows a numbered list on the controlling terminal and reads a number, until it is one of the list.
+ * @returns the index, or undefined when there is no terminal or the input ended
+ */
+export function chooseOnTerminal(question: string, choices: readonly string[]): number | undefined {
+  const terminal = openTerminal();
+  if (terminal === undefined) return undefined;
+  try {
+    for (const [index, choice] of choices.entries()) writeAll(terminal, Buffer.from(`${index + 1}) ${printable(choice)}\n`));
+    for (;;) {
+      writeAll(terminal, Buffer.from(`${question}, 1 to ${choices.length}: `));
+      const answer = Buffer.alloc(80);
+      // The terminal gives a line at a time, edited and echoed by itself.
+      const length = readSome(terminal, answer, 0, answer.length);
+      if (length === 0) return undefined;
+      const number = Number(answer.toString('latin1', 0, length).trim());
+      if (Number.isInteger(number) && number >= 1 && number <= choices.length) return number - 1;
+    }
+  } finally {
+    closeSync(terminal);
   }
 }
 

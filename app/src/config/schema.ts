@@ -119,6 +119,20 @@ const keys = {
   default: {},
 } as const;
 
+const ssh = {
+  type: 'object',
+  description: 'The ssh agent whose keys open vaults.',
+  properties: {
+    agent_socket: {
+      type: 'string',
+      pattern: absolutePathPattern,
+      description: 'Its socket where SSH_AUTH_SOCK is not set.',
+    },
+  },
+  additionalProperties: false,
+  default: {},
+} as const;
+
 const globalAudit = {
   type: 'object',
   description: 'The audit chain; at most max_bytes × max_files are kept.',
@@ -287,6 +301,7 @@ export const configurationSchema = {
         logging,
         rate_limit: rateLimit,
         secrets: globalSecrets,
+        ssh,
         keys,
         audit: globalAudit,
       },

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
+import { SesameError } from '../../core/errors.ts';
 import { Exit, type ExitCode } from '../../core/exit.ts';
-import { announcesEvidence, askForEvidence, askForNewPassword, type Evidence, withEvidence } from '../evidence.ts';
+import { type Evidence, withEvidence } from '../evidence.ts';
 import type { Invocation } from '../invocation.ts';
+import { provedByChange, proveEnrolled, proveNew } from '../proof.ts';
 import { printWithRecoveryKey } from '../recovery-key.ts';
 import { checkProfileNames, profileOf, type Session, withSession } from '../session.ts';
 import { say } from '../streams.ts';
@@ -10,12 +12,15 @@ import { say } from '../streams.ts';
 const addTimeoutMs = 600_000;
 
 export async function run(invocation: Invocation): Promise<ExitCode> {
-  const factor = invocation.required(0);
+  return addFactor(invocation, invocation.required(0));
+}
+
+export async function addFactor(invocation: Invocation, factor: string): Promise<ExitCode> {
   checkProfileNames(invocation);
   return withSession(async (session) => {
     const profile = await profileOf(session, invocation);
     return withEvidence(session.memory, invocation, async (evidence) => {
-      if (!announcesEvidence(invocation)) await askForAll(session, invocation, { profile, factor, evidence });
+      await prove(session, invocation, { profile, factor, evidence });
       await add(session, invocation, { profile, factor, evidence });
       return Exit.done;
     });
@@ -28,16 +33,11 @@ interface Addition {
   readonly evidence: Evidence;
 }
 
-async function askForAll(
-  { memory, bus }: Session,
-  invocation: Invocation,
-  { profile, factor, evidence }: Addition,
-): Promise<void> {
-  const { body } = await bus.request('factor-list', { profile });
-  const enrolled = body.policy === 'all' ? body.factors.filter(({ counts }) => counts) : [];
-  for (const { factor: present } of enrolled)
-    if (present !== factor && factor !== 'recovery') evidence.add(present, askForEvidence(memory, invocation, present, profile));
-  if (factor === 'password') evidence.add(factor, askForNewPassword(memory, invocation, profile));
+async function prove(session: Session, invocation: Invocation, { profile, factor, evidence }: Addition): Promise<void> {
+  const { body } = await session.bus.request('factor-list', { profile });
+  if (body.factors.some((present) => present.factor === factor)) throw SesameError.of('factor-enrolled', { profile, factor });
+  await proveEnrolled(session, invocation, profile, evidence, provedByChange(body, factor));
+  await proveNew(session, invocation, profile, evidence, factor);
 }
 
 async function add({ bus }: Session, invocation: Invocation, { profile, factor, evidence }: Addition): Promise<void> {

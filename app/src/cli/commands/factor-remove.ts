@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { Exit, type ExitCode } from '../../core/exit.ts';
-import { announcesEvidence, askForEvidence, type Evidence, withEvidence } from '../evidence.ts';
+import { type Evidence, withEvidence } from '../evidence.ts';
 import type { Invocation } from '../invocation.ts';
+import { provedByChange, proveEnrolled } from '../proof.ts';
 import { checkProfileNames, profileOf, type Session, withSession } from '../session.ts';
 import { say } from '../streams.ts';
 
@@ -14,7 +15,8 @@ export async function run(invocation: Invocation): Promise<ExitCode> {
   return withSession(async (session) => {
     const profile = await profileOf(session, invocation);
     return withEvidence(session.memory, invocation, async (evidence) => {
-      if (!announcesEvidence(invocation)) await askForStaying(session, invocation, { profile, factor, evidence });
+      const { body } = await session.bus.request('factor-list', { profile });
+      await proveEnrolled(session, invocation, profile, evidence, provedByChange(body, factor));
       await remove(session, { profile, factor, evidence });
       return Exit.done;
     });
@@ -25,18 +27,6 @@ interface Removal {
   readonly profile: string;
   readonly factor: string;
   readonly evidence: Evidence;
-}
-
-/** Where every factor has its piece of the master key, those that stay must bring theirs. */
-async function askForStaying(
-  { memory, bus }: Session,
-  invocation: Invocation,
-  { profile, factor, evidence }: Removal,
-): Promise<void> {
-  const { body } = await bus.request('factor-list', { profile });
-  if (body.policy !== 'all' || factor === 'recovery') return;
-  for (const { factor: present, counts } of body.factors)
-    if (counts && present !== factor) evidence.add(present, askForEvidence(memory, invocation, present, profile));
 }
 
 async function remove({ bus }: Session, { profile, factor, evidence }: Removal): Promise<void> {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
+import { SesameError } from '../../core/errors.ts';
 import { Exit, type ExitCode } from '../../core/exit.ts';
-import { announcesEvidence, askForEvidence, askForNewPassword, type Evidence, withEvidence } from '../evidence.ts';
+import { type Evidence, withEvidence } from '../evidence.ts';
 import type { Invocation } from '../invocation.ts';
+import { provedByChange, proveEnrolled, proveNew } from '../proof.ts';
 import { printWithRecoveryKey } from '../recovery-key.ts';
 import { checkProfileNames, profileOf, type Session, withSession } from '../session.ts';
 import { say } from '../streams.ts';
@@ -15,7 +17,7 @@ export async function run(invocation: Invocation): Promise<ExitCode> {
   return withSession(async (session) => {
     const profile = await profileOf(session, invocation);
     return withEvidence(session.memory, invocation, async (evidence) => {
-      if (!announcesEvidence(invocation)) await askForAll(session, invocation, { profile, factor, evidence });
+      await prove(session, invocation, { profile, factor, evidence });
       await replace(session, invocation, { profile, factor, evidence });
       return Exit.done;
     });
@@ -28,17 +30,12 @@ interface Replacement {
   readonly evidence: Evidence;
 }
 
-/** A recovery key is made, not brought; and it wraps the whole master key, whatever the policy. */
-async function askForAll(
-  { memory, bus }: Session,
-  invocation: Invocation,
-  { profile, factor, evidence }: Replacement,
-): Promise<void> {
-  if (factor === 'recovery') return;
-  const { body } = await bus.request('factor-list', { profile });
-  const others = body.policy === 'all' ? body.factors.filter((present) => present.factor !== factor) : [];
-  for (const { factor: other } of others) evidence.add(other, askForEvidence(memory, invocation, other, profile));
-  evidence.add(factor, askForNewPassword(memory, invocation, profile));
+async function prove(session: Session, invocation: Invocation, { profile, factor, evidence }: Replacement): Promise<void> {
+  const { body } = await session.bus.request('factor-list', { profile });
+  if (!body.factors.some((present) => present.factor === factor))
+    throw SesameError.of('factor-not-enrolled', { profile, factor });
+  await proveEnrolled(session, invocation, profile, evidence, provedByChange(body, factor));
+  await proveNew(session, invocation, profile, evidence, factor);
 }
 
 async function replace({ bus }: Session, invocation: Invocation, { profile, factor, evidence }: Replacement): Promise<void> {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { Exit, type ExitCode } from '../../core/exit.ts';
-import { announcesEvidence, askForNewPassword, type Evidence, withEvidence } from '../evidence.ts';
+import { announcesEvidence, type Evidence, withEvidence } from '../evidence.ts';
 import type { Invocation } from '../invocation.ts';
+import { proveNew } from '../proof.ts';
 import { noteUnseenRecoveryKey, printWithRecoveryKey, wantsRecoveryKey } from '../recovery-key.ts';
 import { checkProfileNames, profileOf, type Session, withSession } from '../session.ts';
 import { say } from '../streams.ts';
@@ -14,12 +15,28 @@ export async function run(invocation: Invocation): Promise<ExitCode> {
   return withSession(async (session) => {
     const profile = await profileOf(session, invocation);
     return withEvidence(session.memory, invocation, async (evidence) => {
-      if (!announcesEvidence(invocation)) evidence.add('password', askForNewPassword(session.memory, invocation, profile));
-      checkFactors(invocation, evidence);
-      await create(session, invocation, profile, evidence);
+      const salt = await prove(session, invocation, profile, evidence);
+      await create(session, invocation, { profile, evidence, salt });
       return Exit.done;
     });
   });
+}
+
+interface Creation {
+  readonly profile: string;
+  readonly evidence: Evidence;
+  /** The one that an ssh agent's challenge came from. */
+  readonly salt: string | undefined;
+}
+
+/** @returns the salt with which the vault must be made, if it matters */
+async function prove(session: Session, invocation: Invocation, profile: string, evidence: Evidence): Promise<string | undefined> {
+  const factors = invocation.values('factor');
+  let salt: string | undefined;
+  for (const factor of factors.length === 0 && !announcesEvidence(invocation) ? ['password'] : factors)
+    salt = (await proveNew(session, invocation, profile, evidence, factor)) ?? salt;
+  checkFactors(invocation, evidence);
+  return salt;
 }
 
 function checkFactors(invocation: Invocation, evidence: Evidence): void {
@@ -27,13 +44,14 @@ function checkFactors(invocation: Invocation, evidence: Evidence): void {
   if (missing !== undefined) throw invocation.refuse(`the factor ${missing} needs evidence; give --${missing}-stdin`);
 }
 
-async function create({ bus }: Session, invocation: Invocation, profile: string, evidence: Evidence): Promise<void> {
+async function create({ bus }: Session, invocation: Invocation, { profile, evidence, salt }: Creation): Promise<void> {
   const recovery = wantsRecoveryKey(invocation);
   const joined = evidence.join();
   try {
     const installation = await bus.request('installation-init', { profile });
     const policy = invocation.value('policy') === 'all' ? 'all' : 'any';
-    const body = { profile, evidence: evidence.describe(), policy, recovery_key: recovery } as const;
+    const given = salt === undefined ? {} : { salt };
+    const body = { profile, evidence: evidence.describe(), policy, recovery_key: recovery, ...given } as const;
     const { body: vault, attachment } = await bus.request('vault-init', body, joined?.bytes, { timeoutMs: initTimeoutMs });
     const { factors } = vault;
     printWithRecoveryKey(invocation, { profile, installation: installation.body.id, policy, factors }, attachment);

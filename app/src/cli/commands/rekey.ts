@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 import { SesameError } from '../../core/errors.ts';
 import { Exit, type ExitCode } from '../../core/exit.ts';
-import { announcesEvidence, askForEvidence, type Evidence, withEvidence } from '../evidence.ts';
+import { type Evidence, withEvidence } from '../evidence.ts';
 import type { Invocation } from '../invocation.ts';
+import { proveEnrolled } from '../proof.ts';
 import { printWithRecoveryKey, wantsRecoveryKey } from '../recovery-key.ts';
 import { checkProfileNames, profileOf, type Session, withSession } from '../session.ts';
 import { say } from '../streams.ts';
@@ -19,7 +20,9 @@ export async function run(invocation: Invocation): Promise<ExitCode> {
     const { body } = await session.bus.request('factor-list', { profile });
     const enrolled = body.factors.map(({ factor }) => factor);
     return withEvidence(session.memory, invocation, async (evidence) => {
-      if (!announcesEvidence(invocation)) askForStaying(session, invocation, profile, enrolled, evidence);
+      // A recovery key is replaced instead of asked for.
+      const staying = enrolled.filter((factor) => factor !== recovery && !drops(invocation, factor));
+      await proveEnrolled(session, invocation, profile, evidence, staying);
       const newRecoveryKey = wantsRecoveryKey(invocation) && enrolled.includes(recovery) && !drops(invocation, recovery);
       const kept = newRecoveryKey ? [...evidence.factors, recovery] : evidence.factors;
       checkDropped(invocation, profile, enrolled, kept);
@@ -31,20 +34,6 @@ export async function run(invocation: Invocation): Promise<ExitCode> {
 
 function drops(invocation: Invocation, factor: string): boolean {
   return invocation.values('drop').includes(factor);
-}
-
-function askForStaying(
-  { memory }: Session,
-  invocation: Invocation,
-  profile: string,
-  enrolled: readonly string[],
-  evidence: Evidence,
-): void {
-  for (const factor of enrolled) {
-    // A recovery key is replaced instead of asked for.
-    if (factor !== recovery && !drops(invocation, factor))
-      evidence.add(factor, askForEvidence(memory, invocation, factor, profile));
-  }
 }
 
 /** Losing a way in must be meant. */

@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: MIT
 import type { ReplyBody } from '../../bus/messages.ts';
+import type { ErrorCode } from '../../core/catalogue.ts';
+import { SesameError } from '../../core/errors.ts';
 import { Exit, type ExitCode } from '../../core/exit.ts';
-import { announcesEvidence, askForEvidence, Evidence, withEvidence } from '../evidence.ts';
+import type { SecretBytes } from '../../memory/secret-bytes.ts';
+import { announcesEvidence, askForEvidence, canBeTyped, Evidence, withEvidence } from '../evidence.ts';
 import type { Invocation } from '../invocation.ts';
 import { checkProfileNames, profileOf, type Session, withSession } from '../session.ts';
+import { agentSocket } from '../ssh-agent.ts';
+import { signWithEnrolledKey } from '../ssh-evidence.ts';
 import { printJson, say } from '../streams.ts';
+import { hasTerminal } from '../terminal.ts';
 
 type Result = ReplyBody<'vault-unlock'>;
 
@@ -15,9 +21,7 @@ export async function run(invocation: Invocation): Promise<ExitCode> {
   checkProfileNames(invocation);
   return withSession(async (session) => {
     const profile = await profileOf(session, invocation);
-    const result = announcesEvidence(invocation)
-      ? await withEvidence(session.memory, invocation, (evidence) => send(session, profile, evidence))
-      : await unlockByAsking(session, invocation, profile);
+    const result = await present(session, invocation, profile);
     if (invocation.flag('json')) printJson({ profile, ...result });
     if (result.state === 'unlocked') return Exit.done;
     say(`the vault of profile ${profile} is still locked: ${missing(result)} within ${result.seconds ?? 0} s`);
@@ -25,22 +29,76 @@ export async function run(invocation: Invocation): Promise<ExitCode> {
   });
 }
 
-/** One factor after the other, until the daemon needs no more. */
-async function unlockByAsking(session: Session, invocation: Invocation, profile: string): Promise<Result> {
-  const { body } = await session.bus.request('factor-list', { profile });
-  let wanted = body.factors.filter(({ counts }) => counts).map(({ factor }) => factor);
-  let result: Result = { state: 'partial', remaining: wanted };
-  for (let factor = wanted[0]; factor !== undefined && result.state === 'partial'; factor = wanted[0]) {
-    const evidence = new Evidence(session.memory);
-    try {
-      evidence.add(factor, askForEvidence(session.memory, invocation, factor, profile));
-      result = await send(session, profile, evidence);
-    } finally {
-      evidence.release();
-    }
-    wanted = result.remaining ?? [];
+/** First what the command line brings, then the ssh agent, which needs nobody, then whoever sits at the terminal. */
+async function present(session: Session, invocation: Invocation, profile: string): Promise<Result> {
+  const silent = announcesEvidence(invocation) || invocation.flag('ssh-agent');
+  let result = announcesEvidence(invocation)
+    ? await withEvidence(session.memory, invocation, (evidence) => send(session, profile, evidence))
+    : await nothingYet(session, profile);
+  if (result.state === 'partial' && (wants(result, 'ssh-agent') || invocation.flag('ssh-agent')))
+    result = (await presentAgent(session, invocation, profile, result)) ?? result;
+  while (!silent && result.state === 'partial') {
+    const factor = nextToAsk(result);
+    if (factor === undefined) break;
+    const evidence = askForEvidence(session.memory, invocation, factor, profile);
+    result = await sendOne(session, profile, factor, evidence);
   }
   return result;
+}
+
+async function nothingYet({ bus }: Session, profile: string): Promise<Result> {
+  const { body } = await bus.request('factor-list', { profile });
+  return { state: 'partial', remaining: body.factors.filter(({ counts }) => counts).map(({ factor }) => factor) };
+}
+
+function wants({ remaining = [] }: Result, factor: string): boolean {
+  return remaining.includes(factor);
+}
+
+/** @returns undefined when the agent cannot serve and something else may */
+async function presentAgent(
+  session: Session,
+  invocation: Invocation,
+  profile: string,
+  before: Result,
+): Promise<Result | undefined> {
+  const others = announcesEvidence(invocation) || (before.remaining?.some(canBeTyped) === true && !invocation.flag('ssh-agent'));
+  if (others && (await agentSocket(invocation)) === undefined) return undefined;
+  try {
+    return await sendOne(session, profile, 'ssh-agent', await signWithEnrolledKey(session, invocation, profile, 'open'));
+  } catch (thrown) {
+    const typed = others && (announcesEvidence(invocation) || hasTerminal());
+    if (!(thrown instanceof SesameError) || !agentFailures.has(thrown.code) || !typed) throw thrown;
+    say(thrown.message);
+    return undefined;
+  }
+}
+
+/** After these another factor may still open the vault. */
+const agentFailures: ReadonlySet<ErrorCode> = new Set([
+  'ssh-agent-unreachable',
+  'ssh-agent-refused',
+  'ssh-agent-faulty',
+  'ssh-key-missing',
+  'authentication-failed',
+]);
+
+/** Without a terminal a partial unlock stays one; before the first evidence `ask` says what to give instead. */
+function nextToAsk({ remaining = [], seconds }: Result): string | undefined {
+  const factor = remaining.find(canBeTyped);
+  if (seconds === undefined) return factor ?? remaining[0];
+  return hasTerminal() ? factor : undefined;
+}
+
+/** Releases the evidence. */
+async function sendOne(session: Session, profile: string, factor: string, bytes: SecretBytes): Promise<Result> {
+  const evidence = new Evidence(session.memory);
+  try {
+    evidence.add(factor, bytes);
+    return await send(session, profile, evidence);
+  } finally {
+    evidence.release();
+  }
 }
 
 async function send({ bus }: Session, profile: string, evidence: Evidence): Promise<Result> {

@@ -42,6 +42,20 @@ export const secretArgument: ArgumentDefinition = {
   description: 'the name of the secret, such as mqtt/password',
 };
 
+export const agentSocket: OptionDefinition = {
+  long: 'agent-socket',
+  value: 'PATH',
+  completes: 'file',
+  description: 'the socket of the ssh agent; without it SSH_AUTH_SOCK, then global.ssh.agent_socket of the configuration',
+};
+
+/** Which key of the agent is enrolled. */
+export const sshKeyOptions: readonly OptionDefinition[] = [
+  { long: 'fingerprint', value: 'FINGERPRINT', description: 'the ssh key with this fingerprint, such as SHA256:…' },
+  { long: 'key', value: 'FILE', completes: 'file', description: 'the ssh key whose public half is in this file' },
+  agentSocket,
+];
+
 /** How several pieces of evidence share standard input. */
 export const evidenceOrder =
   'Each --…-stdin option takes one line of standard input, in the order in which the options stand on the command line. ' +

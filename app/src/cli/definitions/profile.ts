@@ -1,9 +1,22 @@
 // SPDX-License-Identifier: MIT
 import { Exit } from '../../core/exit.ts';
 import type { ArgumentDefinition, CommandDefinition } from '../definition.ts';
-import { evidenceOrder, jsonOption, passwordStdin, profileArgument, profileOption, recoveryStdin } from './options.ts';
+import {
+  agentSocket,
+  evidenceOrder,
+  jsonOption,
+  passwordStdin,
+  profileArgument,
+  profileOption,
+  recoveryStdin,
+  sshKeyOptions,
+} from './options.ts';
 
-const factorArgument: ArgumentDefinition = { name: 'FACTOR', choices: ['password', 'recovery'], description: 'the factor' };
+const factorArgument: ArgumentDefinition = {
+  name: 'FACTOR',
+  choices: ['password', 'ssh-agent', 'recovery'],
+  description: 'the factor',
+};
 
 export const profileCommands: readonly CommandDefinition[] = [
   {
@@ -71,11 +84,11 @@ export const profileCommands: readonly CommandDefinition[] = [
     summary: 'add a way into a vault',
     description: [
       'The vault must be unlocked. Where the policy is "all", the evidence of every enrolled factor is needed as well. `factor add recovery` ' +
-        'makes a recovery key and prints it on standard output, once.',
+        'makes a recovery key and prints it on standard output, once. `factor add ssh-agent` enrols a key of the ssh agent, as `sesame ssh enroll` does.',
       evidenceOrder,
     ],
     arguments: [factorArgument],
-    options: [profileOption, passwordStdin, recoveryStdin, jsonOption],
+    options: [profileOption, passwordStdin, recoveryStdin, ...sshKeyOptions, jsonOption],
     examples: [{ text: 'A recovery key for a vault that has none', line: 'sesame factor add recovery -p device' }],
     exits: [
       Exit.notInitialised,
@@ -100,7 +113,7 @@ export const profileCommands: readonly CommandDefinition[] = [
       evidenceOrder,
     ],
     arguments: [factorArgument],
-    options: [profileOption, passwordStdin, recoveryStdin, jsonOption],
+    options: [profileOption, passwordStdin, recoveryStdin, ...sshKeyOptions, jsonOption],
     examples: [{ text: 'Change the password', line: 'sesame factor replace password -p device' }],
     exits: [
       Exit.notInitialised,
@@ -121,7 +134,7 @@ export const profileCommands: readonly CommandDefinition[] = [
       evidenceOrder,
     ],
     arguments: [factorArgument],
-    options: [profileOption, passwordStdin, recoveryStdin],
+    options: [profileOption, passwordStdin, recoveryStdin, agentSocket],
     examples: [{ text: 'Remove the recovery key', line: 'sesame factor remove recovery -p device' }],
     exits: [
       Exit.notInitialised,

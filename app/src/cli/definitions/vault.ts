@@ -2,6 +2,7 @@
 import { Exit } from '../../core/exit.ts';
 import type { CommandDefinition } from '../definition.ts';
 import {
+  agentSocket,
   evidenceOrder,
   jsonOption,
   noRecoveryKey,
@@ -10,6 +11,7 @@ import {
   recoveryKey,
   recoveryManners,
   recoveryStdin,
+  sshKeyOptions,
 } from './options.ts';
 
 export const vaultCommands: readonly CommandDefinition[] = [
@@ -29,11 +31,14 @@ export const vaultCommands: readonly CommandDefinition[] = [
       {
         long: 'factor',
         value: 'FACTOR',
-        choices: ['password'],
+        choices: ['password', 'ssh-agent'],
         repeated: true,
-        description: 'a factor that opens the vault; may be given several times (default: password)',
+        list: true,
+        description:
+          'a factor that opens the vault; several are given separated by commas, or each by an option of its own (default: password)',
       },
       passwordStdin,
+      ...sshKeyOptions,
       {
         long: 'policy',
         value: 'POLICY',
@@ -46,12 +51,13 @@ export const vaultCommands: readonly CommandDefinition[] = [
     ],
     examples: [
       { text: 'On a terminal', line: 'sesame init -p device' },
+      { text: 'Opened by a password or by a key of the ssh agent', line: 'sesame init -p device --factor password,ssh-agent' },
       {
         text: 'From a provisioning script',
         line: 'sesame init -p device --factor password --password-stdin --json < password-file',
       },
     ],
-    exits: [Exit.denied, Exit.alreadySo, Exit.storage, Exit.unreachable],
+    exits: [Exit.denied, Exit.notFound, Exit.alreadySo, Exit.authenticationFailed, Exit.storage, Exit.unreachable],
     load: () => import('../commands/init.ts'),
   },
   {
@@ -82,18 +88,29 @@ export const vaultCommands: readonly CommandDefinition[] = [
       'Sends the evidence to daemon-secrets, which verifies it by opening the vault. Keys never leave the daemon.',
       'Where the policy asks for several factors and only some are given, the vault is unlocked in part: the missing ones are named on standard ' +
         'error, exit code 4, and there are two minutes to bring them. On a terminal they are asked for at once.',
+      'Where a key of the ssh agent is enrolled and an agent is there, such as that of `ssh -A`, it is used without being asked for. If it does not ' +
+        'hold the key, the other factors follow.',
       evidenceOrder,
     ],
     arguments: [],
-    options: [profileOption, passwordStdin, recoveryStdin, jsonOption],
+    options: [
+      profileOption,
+      passwordStdin,
+      recoveryStdin,
+      { long: 'ssh-agent', description: 'use the ssh agent and ask for nothing else' },
+      agentSocket,
+      jsonOption,
+    ],
     examples: [
       { text: 'On a terminal', line: 'sesame unlock -p device' },
+      { text: 'From the computer where the ssh key is', line: 'ssh -A device sesame unlock -p device' },
       { text: 'With the recovery key', line: 'sesame unlock -p device --recovery-stdin < key.txt' },
     ],
     exits: [
       Exit.notInitialised,
       Exit.locked,
       Exit.denied,
+      Exit.notFound,
       Exit.alreadySo,
       Exit.authenticationFailed,
       Exit.damaged,
@@ -127,6 +144,7 @@ export const vaultCommands: readonly CommandDefinition[] = [
       profileOption,
       passwordStdin,
       recoveryStdin,
+      agentSocket,
       { long: 'drop', value: 'FACTOR', repeated: true, description: 'a factor that will not open the vault any more' },
       recoveryKey,
       noRecoveryKey,
