@@ -3,6 +3,7 @@ import type { SecurityLevel } from '../core/clearance.ts';
 import { profileRequests } from './profile-messages.ts';
 import { count, flag, type Of, profileName, text } from './schema.ts';
 import { secretsRequests } from './secrets-messages.ts';
+import { tpmRequests } from './tpm-messages.ts';
 
 export type { Answerer } from './request-definition.ts';
 
@@ -10,7 +11,7 @@ export type { Answerer } from './request-definition.ts';
  * Every request on the bus, with the schema of its body and of its reply. Secret bytes are never in a body: they travel as
  * the attachment.
  */
-export const requests = { ...profileRequests, ...secretsRequests } as const;
+export const requests = { ...profileRequests, ...secretsRequests, ...tpmRequests } as const;
 
 export type RequestKind = keyof typeof requests;
 

@@ -24,6 +24,7 @@ export function contradictions(configuration: Configuration, isWritten: (path: K
   const { clients, profiles } = configuration;
   const seen = new Map<string, string>();
   return [
+    ...tpmFindings(configuration),
     ...Object.entries(clients).flatMap(([name, client]) => [
       ...clientFindings(name, client, seen),
       ...accountFindings(name, client),
@@ -35,6 +36,22 @@ export function contradictions(configuration: Configuration, isWritten: (path: K
       ...missingRuleFindings(name, profile, clients),
     ]),
   ];
+}
+
+/** These PCRs may be reset without a reboot (TCG PC Client Platform TPM Profile, table 5): what is capped there does not stay so. */
+const resettablePcrs: readonly number[] = [16, 23];
+
+function tpmFindings({ global: { tpm } }: Configuration): Finding[] {
+  const { cap_pcr: cap, pcrs } = tpm;
+  const path = ['global', 'tpm', 'cap_pcr'];
+  if (cap === undefined) return [];
+  if (!pcrs.includes(cap))
+    return [
+      finding('error', path, `nothing is sealed to PCR ${cap}, so capping it closes nothing`, 'add it to pcrs, or cap another'),
+    ];
+  if (resettablePcrs.includes(cap))
+    return [finding('error', path, `anybody may reset PCR ${cap} without a reboot`, 'choose one below 16')];
+  return [];
 }
 
 function finding(severity: Severity, path: KeyPath, problem: string, remedy: string): Finding {

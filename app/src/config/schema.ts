@@ -8,6 +8,7 @@ const clientPattern = '^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}$';
 const ruleClientPattern = '^(?:[a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}|\\*)$';
 const accountPattern = '^[a-z_][a-z0-9_.-]{0,31}\\$?$';
 const absolutePathPattern = '^/[^\\u0000]{1,106}$';
+const tctiPattern = '^[a-z0-9-]+(?::[\\x21-\\x7e]*)?$';
 const publicKeyPattern = '^[0-9a-fA-F]{64}$';
 
 /** What to write for each pattern of the schema, as the second half of "write …". */
@@ -17,6 +18,7 @@ export const patternRemedies: Readonly<Record<string, string>> = {
   [ruleClientPattern]: 'the name of a client, or "*" for every client that no rule names',
   [accountPattern]: 'a number, or the name of an account as /etc/passwd or /etc/group has it',
   [absolutePathPattern]: 'an absolute path of at most 107 bytes, which is what a Unix socket holds',
+  [tctiPattern]: 'the name of a transport and its settings, such as "device:/dev/tpmrm0"',
   [publicKeyPattern]: 'the 32 bytes of the public key as 64 hexadecimal digits',
 };
 
@@ -150,6 +152,44 @@ const globalAudit = {
   default: {},
 } as const;
 
+const pcr = { type: 'integer', minimum: 0, maximum: 23 } as const;
+
+const tpm = {
+  type: 'object',
+  description: 'The TPM, for the factor "tpm". What is sealed keeps the bank and the PCRs that it was sealed with.',
+  properties: {
+    tcti: {
+      type: 'string',
+      pattern: tctiPattern,
+      default: 'device:/dev/tpmrm0',
+      description: 'How to reach the TPM, as tss2-tctildr(3) has it.',
+    },
+    bank: { type: 'string', enum: ['sha256', 'sha384'], default: 'sha256', description: 'The bank of PCRs.' },
+    pcrs: {
+      type: 'array',
+      minItems: 1,
+      maxItems: 24,
+      uniqueItems: true,
+      items: pcr,
+      default: [0, 4, 7, 9],
+      description: 'The PCRs that a new seal is bound to.',
+    },
+    allow_zero_pcrs: {
+      type: 'boolean',
+      default: false,
+      description:
+        'Seal although nothing measures into any of these PCRs: then the key is bound to the TPM, but to no boot state.',
+    },
+    cap_pcr: {
+      ...pcr,
+      description:
+        'One of pcrs, to be extended after the automatic unlock, so that nothing that starts later can unseal again before the next boot; none when absent.',
+    },
+  },
+  additionalProperties: false,
+  default: {},
+} as const;
+
 const crypto = {
   type: 'object',
   description: 'Algorithms. kdf and hkdf hold for vaults made from now on; existing vaults keep theirs.',
@@ -243,6 +283,11 @@ const profile = {
   properties: {
     name: { type: 'string', pattern: profilePattern, description: 'The name of the profile again, as the desktop writes it.' },
     extends: { type: 'string', pattern: profilePattern, description: 'The profile whose settings hold where this one has none.' },
+    unlock: {
+      type: 'string',
+      enum: ['manual', 'tpm'],
+      description: 'Who opens the vault: a person, or at every start of daemon-secrets the TPM alone; "manual" when absent.',
+    },
     auth,
     secrets: profileSecrets,
     color: ignoredSetting,
@@ -304,6 +349,7 @@ export const configurationSchema = {
         ssh,
         keys,
         audit: globalAudit,
+        tpm,
       },
       additionalProperties: false,
       default: {},

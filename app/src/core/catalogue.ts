@@ -248,6 +248,10 @@ export const errorCatalogue = {
     message:
       'the TPM does not unseal for profile {profile}: the boot state was capped after the unlock at boot; reboot, or unlock with another factor',
   },
+  'tpm-cap-unset': {
+    exit: Exit.configuration,
+    message: 'no PCR is named to be capped; set cap_pcr under [global.tpm] to one of its pcrs',
+  },
   'tpm-bank-missing': {
     exit: Exit.usage,
     message: 'the TPM has no PCR {pcrs} in its bank {bank}; choose others under [global.tpm], see: sesame tpm pcrs',

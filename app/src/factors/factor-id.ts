@@ -37,3 +37,8 @@ const evidenceNames: Readonly<Record<FactorId, string>> = {
 export function evidenceName(id: FactorId): string {
   return evidenceNames[id];
 }
+
+/** Whether evidence for a factor may be nothing at all: the presence of this machine's TPM is evidence. */
+export function mayBeEmpty(id: FactorId): boolean {
+  return id === 'tpm';
+}

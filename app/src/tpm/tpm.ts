@@ -3,6 +3,8 @@ import { SesameError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import { Esys } from '../linux/tss2/esys.ts';
 import { overwriteDeadStack } from '../memory/dead-stack.ts';
+import type { PcrSelection, PcrValues } from './pcr-selection.ts';
+import { readPcrs } from './pcrs.ts';
 
 /** Real chips take up to 11 s for one command; what takes longer than this has hung. */
 const commandLimitMs = 30_000;
@@ -47,6 +49,11 @@ export class Tpm {
     );
     this.#last = turn.catch(() => undefined);
     return await turn;
+  }
+
+  /** @throws SesameError as `converse`; tpm-bank-missing */
+  readPcrs(selection: PcrSelection): Promise<PcrValues> {
+    return this.converse((esys) => readPcrs(esys, selection));
   }
 
   async #converse<Result>(work: (esys: Esys) => Promise<Result>): Promise<Result> {

@@ -15,6 +15,7 @@ describe('the derivation contexts', () => {
       recoveryKekContext: 'pds v2 recovery-kek device',
       sshChallengeContext: 'pds v2 ssh-challenge device',
       sshKekContext: 'pds v2 ssh-vault-kek device',
+      tpmApprovalKeyContext: 'pds v2 tpm-approval-key device',
       tpmKekContext: 'pds v2 tpm-kek device',
       vaultKeyContext: 'pds v2 vault-key device',
     });

@@ -139,12 +139,21 @@ key = "${publicKey.toString('hex')}"
 /** What each clearance has to suffice for, written down once more: a level that is lowered by accident opens a door. */
 const kindsOfLevel = {
   open: ['profile-status', 'bus-subscribe', 'secrets-status'],
-  internal: ['profile-list', 'audit-append', 'vault-report', 'audit-verify', 'factor-list'],
+  internal: [
+    'profile-list',
+    'audit-append',
+    'vault-report',
+    'audit-verify',
+    'factor-list',
+    'tpm-status',
+    'tpm-sealed-pcrs',
+    'tpm-pcrs',
+  ],
   'profile-scoped': ['secret-get', 'secret-list', 'secret-environment'],
   'secrets-only': [
     ...(['installation-init', 'profile-activate', 'profile-deactivate', 'profile-default', 'audit-tail', 'key-rotate'] as const),
     ...(['vault-init', 'vault-unlock', 'vault-lock', 'vault-rekey', 'vault-check', 'ssh-challenge'] as const),
-    ...(['secret-set', 'secret-delete', 'factor-add', 'factor-replace', 'factor-remove'] as const),
+    ...(['secret-set', 'secret-delete', 'factor-add', 'factor-replace', 'factor-remove', 'tpm-cap'] as const),
   ],
 } as const satisfies Record<SecurityLevel, readonly RequestKind[]>;
 const levels = ['open', 'internal', 'profile-scoped', 'secrets-only'] as const;
@@ -172,6 +181,10 @@ const bodies: { readonly [Kind in RequestKind]: RequestBody<Kind> } = {
   'vault-report': { profile, state: 'unlocked' },
   'audit-verify': {},
   'factor-list': { profile },
+  'tpm-status': {},
+  'tpm-sealed-pcrs': { profile },
+  'tpm-pcrs': { bank: 'sha256' },
+  'tpm-cap': {},
   'secret-get': named,
   'secret-list': { profile, limit: 1 },
   'secret-environment': { profiles: [profile] },

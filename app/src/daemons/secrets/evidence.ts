@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { RequestBody } from '../../bus/messages.ts';
 import { SesameError } from '../../core/errors.ts';
-import { requireFactorId } from '../../factors/factor-id.ts';
+import { mayBeEmpty, requireFactorId } from '../../factors/factor-id.ts';
 import type { Evidence } from '../../factors/keyring.ts';
 import type { SecretBytes, SecretMemory } from '../../memory/secret-bytes.ts';
 
@@ -25,12 +25,13 @@ export async function withEvidence<Result>(
   const evidence: Evidence[] = [];
   try {
     let offset = 0;
-    for (const { factor, length } of parts) {
-      if (length === 0 || attachment === undefined)
+    for (const { factor: name, length } of parts) {
+      const factor = requireFactorId(name);
+      if (length === 0 && !mayBeEmpty(factor))
         throw SesameError.of('message-invalid', { kind, reason: `the evidence for ${factor} is empty` });
-      const bytes = memory.allocate(length);
-      evidence.push({ factor: requireFactorId(factor), bytes });
-      bytes.bytes.set(attachment.bytes.subarray(offset, offset + length));
+      const bytes = length === 0 ? memory.take(Buffer.alloc(0)) : memory.allocate(length);
+      evidence.push({ factor, bytes });
+      if (length > 0) bytes.bytes.set(attachment?.bytes.subarray(offset, offset + length) ?? []);
       offset += length;
     }
     return await work(evidence);

@@ -1,21 +1,30 @@
 // SPDX-License-Identifier: MIT
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { DenialCoalescer } from '../../audit/coalesce.ts';
 import { BusClient } from '../../bus/client.ts';
 import type { Sender } from '../../bus/handler.ts';
 import { busPaths, KeyFiles } from '../../bus/keys.ts';
+import type { Configuration } from '../../config/configuration.ts';
 import { assert, describe } from '../../core/errors.ts';
 import { Keyring } from '../../factors/keyring.ts';
+import { builtInFactors } from '../../factors/registry.ts';
 import { discardTemporaries, ensureDirectory } from '../../linux/files.ts';
 import { lockDirectory } from '../../linux/lock.ts';
-import { type Foundation, noiseSuite, runDaemon, type Service } from '../foundation.ts';
+import { type DaemonName, type Foundation, noiseSuite, runDaemon, type Service } from '../foundation.ts';
 import { AccessControl } from './access.ts';
 import { type AuditedOperation, Auditor } from './auditor.ts';
+import { unlockAtBoot } from './boot-unlock.ts';
 import { KeyChanges } from './key-changes.ts';
 import { secretHandlers } from './secret-handlers.ts';
 import { statusHandler } from './status-handler.ts';
+import { TpmBinding } from './tpm-binding.ts';
+import { tpmHandlers } from './tpm-handlers.ts';
 import { lockVault, type VaultHandlersOptions, type VaultState, vaultHandlers } from './vault-handlers.ts';
 import { VaultSet } from './vault-set.ts';
+
+/** How long the start waits for the TPM, in ms: a fast one opens the vaults before anybody is told that this daemon is ready. */
+const readyAfterMs = 5_000;
 
 async function start(foundation: Foundation): Promise<Service> {
   const { name, paths, memory, clock, logger, configuration } = foundation;
@@ -48,6 +57,7 @@ async function start(foundation: Foundation): Promise<Service> {
     idleCloseMs: () => configuration().global.secrets.idle_close_ms,
   });
   vaults.recoverAll();
+  const binding = new TpmBinding({ directory, logger, configuration, onKey: () => undefined });
   const keyring = new Keyring({
     memory,
     directory,
@@ -56,6 +66,7 @@ async function start(foundation: Foundation): Promise<Service> {
     opensVault: (profile, masterKey) => vaults.opens(profile, masterKey),
     onPartialExpired: (profile) => changed(profile, 'locked'),
     partialUnlockMs: () => configuration().global.secrets.partial_unlock_seconds * 1000,
+    factors: [...builtInFactors, binding.factor],
   });
 
   const changed = (profile: string, state: VaultState): void => {
@@ -101,6 +112,7 @@ async function start(foundation: Foundation): Promise<Service> {
         access: new AccessControl(configuration, (operation) => failed(operation, 'denied')),
       }),
       ...vaultHandlers(vaultOptions),
+      ...tpmHandlers(binding, auditor),
       ...statusHandler(foundation, keyring, vaults),
     },
     // The first connection is made before `connect` returns.
@@ -110,7 +122,7 @@ async function start(foundation: Foundation): Promise<Service> {
     onDisconnect: (error) => logger.warn('the bus is out of reach; trying again', { cause: error.message }),
     onEvent: (event) => {
       if (event.kind !== 'profile-changed' || event.body.active) return;
-      lockVault(vaultOptions, event.body.profile, profileDaemon).catch((thrown: unknown) => {
+      lockVault(vaultOptions, event.body.profile, daemonSender('daemon-profile')).catch((thrown: unknown) => {
         logger.error('the lock of a deactivated profile was not recorded', {
           profile: event.body.profile,
           cause: describe(thrown),
@@ -120,6 +132,12 @@ async function start(foundation: Foundation): Promise<Service> {
   });
   if (bus.connected) reportVaults();
   await bus.subscribe(['profile-changed']);
+  const opening = unlockAtBoot(
+    { vaultOptions, binding, logger, sender: daemonSender(name) },
+    await automaticProfiles(bus, configuration()),
+  );
+  // Who starts after this service finds its vaults open; a slow TPM does not hold the device up.
+  await Promise.race([opening, sleep(readyAfterMs, undefined, { ref: false })]);
 
   return {
     reconfigure: () => undefined,
@@ -134,14 +152,20 @@ async function start(foundation: Foundation): Promise<Service> {
   };
 }
 
-/** On whose behalf a vault is locked when its profile was deactivated. */
-const profileDaemon: Sender = {
-  id: '00000000-0000-0000-0000-000000000000',
-  name: 'daemon-profile',
-  clearance: 'secrets-only',
-  uid: process.getuid?.() ?? 0,
-  pid: 0,
-};
+/** Those that this device wants and that are to open by themselves. */
+async function automaticProfiles(bus: BusClient, { profiles }: Configuration): Promise<string[]> {
+  const automatic = Object.keys(profiles).filter((profile) => profiles[profile]?.unlock === 'tpm');
+  if (automatic.length === 0) return [];
+  const { body } = await bus.request('profile-list', {});
+  const active = new Set(body.profiles.filter((profile) => profile.active).map((profile) => profile.name));
+  return automatic.filter((profile) => active.has(profile));
+}
+
+/** On whose behalf a vault is locked when its profile was deactivated, and unlocked at boot. */
+function daemonSender(name: DaemonName): Sender {
+  const uid = process.getuid?.() ?? 0;
+  return { id: '00000000-0000-0000-0000-000000000000', name, clearance: 'secrets-only', uid, pid: 0 };
+}
 
 // It handles its own failures, and a bundle in one file has no top-level await.
 void runDaemon('daemon-secrets', start);

@@ -49,7 +49,7 @@ export function vaultHandlers(options: VaultHandlersOptions): Handlers {
     async 'vault-unlock'({ body: { profile, evidence: parts }, attachment, sender }) {
       if (vaults.isUnlocked(profile)) throw SesameError.of('vault-already-unlocked', { profile });
       return await withEvidence(memory, 'vault-unlock', parts, attachment, (evidence) =>
-        unlock(options, profile, evidence, sender),
+        unlockVault(options, profile, evidence, sender),
       );
     },
 
@@ -126,7 +126,8 @@ export function vaultHandlers(options: VaultHandlersOptions): Handlers {
   };
 }
 
-async function unlock(
+/** Presents evidence for a vault and records the outcome. */
+export async function unlockVault(
   { keyring, vaults, auditor, changed }: VaultHandlersOptions,
   profile: string,
   evidence: readonly Evidence[],

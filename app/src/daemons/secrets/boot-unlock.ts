@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+import type { Sender } from '../../bus/handler.ts';
+import { describe, SesameError } from '../../core/errors.ts';
+import type { Logger } from '../../core/log.ts';
+import type { TpmBinding } from './tpm-binding.ts';
+import { unlockVault, type VaultHandlersOptions } from './vault-handlers.ts';
+
+export interface BootUnlockOptions {
+  readonly vaultOptions: VaultHandlersOptions;
+  readonly binding: TpmBinding;
+  readonly logger: Logger;
+  /** On whose behalf. */
+  readonly sender: Sender;
+}
+
+/**
+ * Opens the vaults that are to open by themselves, with the TPM alone, and then caps the boot state where that is asked for. A vault that
+ * does not open is named in the log and keeps nobody waiting: its other factors work.
+ * @param profiles those whose configuration has `unlock = "tpm"` and that are active
+ */
+export async function unlockAtBoot(
+  { vaultOptions, binding, logger, sender }: BootUnlockOptions,
+  profiles: readonly string[],
+): Promise<void> {
+  const { keyring, vaults, memory, auditor } = vaultOptions;
+  const waiting = profiles.filter((profile) => keyring.exists(profile) && !vaults.isUnlocked(profile));
+  for (const profile of waiting) {
+    const bytes = memory.take(Buffer.alloc(0));
+    try {
+      const { body } = await unlockVault(vaultOptions, profile, [{ factor: 'tpm', bytes }], sender);
+      logger.info('the TPM was presented for a vault', { profile, state: body.state });
+    } catch (thrown) {
+      if (!(thrown instanceof SesameError)) throw thrown;
+      logger.error(thrown.message, { profile, code: thrown.code });
+    } finally {
+      bytes.release();
+    }
+  }
+  const { cap } = binding;
+  // Also when nothing opened: what starts later has no business with the TPM either.
+  if (cap === undefined || profiles.length === 0) return;
+  try {
+    await auditor.change({ action: 'tpm-cap', profile: '*', key: `PCR ${cap.pcr}`, sender }, () => binding.capBootState());
+  } catch (thrown) {
+    logger.error('the boot state could not be capped', { pcr: cap.pcr, cause: describe(thrown) });
+  }
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+import { existsSync } from 'node:fs';
+import { SesameError } from '../core/errors.ts';
+import { readBounded } from '../linux/files.ts';
+import { parseEnrolment, type TpmEnrolment } from '../tpm/enrolment.ts';
+import { profileFile, profilesWithVaults } from './profile-files.ts';
+
+const suffix = 'tpm-enrollment';
+const longestFile = 65_536;
+
+export interface ProfileEnrolment {
+  readonly profile: string;
+  readonly enrolment: TpmEnrolment;
+}
+
+/**
+ * What a profile's TPM factor is bound to.
+ * @throws SesameError factor-not-enrolled, file-damaged, file-too-new
+ */
+export function readTpmEnrolment(directory: string, profile: string): TpmEnrolment {
+  const path = profileFile(directory, profile, suffix);
+  const bytes = readBounded(path, longestFile);
+  if (bytes === undefined) throw SesameError.of('factor-not-enrolled', { profile, factor: 'tpm' });
+  return parseEnrolment(path, bytes);
+}
+
+/** Every enrolment that can be read; what is wrong with the others is said where they are used. */
+export function readableTpmEnrolments(directory: string): ProfileEnrolment[] {
+  const enrolled = profilesWithVaults(directory).filter((profile) => existsSync(profileFile(directory, profile, suffix)));
+  return enrolled.flatMap((profile) => {
+    try {
+      return [{ profile, enrolment: readTpmEnrolment(directory, profile) }];
+    } catch (thrown) {
+      if (thrown instanceof SesameError) return [];
+      throw thrown;
+    }
+  });
+}
