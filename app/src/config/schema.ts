@@ -2,13 +2,13 @@
 import type { FromSchema } from 'json-schema-to-ts';
 import { securityLevels } from '../core/clearance.ts';
 import { logLevels } from '../core/log.ts';
+import { tctiPattern, tpm } from './schema-tpm.ts';
 
 export const profilePattern = '^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$';
 const clientPattern = '^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}$';
 const ruleClientPattern = '^(?:[a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}|\\*)$';
 const accountPattern = '^[a-z_][a-z0-9_.-]{0,31}\\$?$';
 const absolutePathPattern = '^/[^\\u0000]{1,106}$';
-const tctiPattern = '^[a-z0-9-]+(?::[\\x21-\\x7e]*)?$';
 const publicKeyPattern = '^[0-9a-fA-F]{64}$';
 
 /** What to write for each pattern of the schema, as the second half of "write …". */
@@ -147,44 +147,6 @@ const globalAudit = {
       description: 'Bytes at which a new file is begun.',
     },
     max_files: { type: 'integer', minimum: 2, maximum: 1000, default: 4, description: 'Files kept, the current one included.' },
-  },
-  additionalProperties: false,
-  default: {},
-} as const;
-
-const pcr = { type: 'integer', minimum: 0, maximum: 23 } as const;
-
-const tpm = {
-  type: 'object',
-  description: 'The TPM, for the factor "tpm". What is sealed keeps the bank and the PCRs that it was sealed with.',
-  properties: {
-    tcti: {
-      type: 'string',
-      pattern: tctiPattern,
-      default: 'device:/dev/tpmrm0',
-      description: 'How to reach the TPM, as tss2-tctildr(3) has it.',
-    },
-    bank: { type: 'string', enum: ['sha256', 'sha384'], default: 'sha256', description: 'The bank of PCRs.' },
-    pcrs: {
-      type: 'array',
-      minItems: 1,
-      maxItems: 24,
-      uniqueItems: true,
-      items: pcr,
-      default: [0, 4, 7, 9],
-      description: 'The PCRs that a new seal is bound to.',
-    },
-    allow_zero_pcrs: {
-      type: 'boolean',
-      default: false,
-      description:
-        'Seal although nothing measures into any of these PCRs: then the key is bound to the TPM, but to no boot state.',
-    },
-    cap_pcr: {
-      ...pcr,
-      description:
-        'One of pcrs, to be extended after the automatic unlock, so that nothing that starts later can unseal again before the next boot; none when absent.',
-    },
   },
   additionalProperties: false,
   default: {},
