@@ -23,11 +23,33 @@ def sign_${index}(body, count):
 `;
 
 const program = (lies: readonly Lie[]) => `
-import os, socket, struct, subprocess, sys, threading, time
+import hashlib, os, socket, struct, subprocess, sys, threading, time
 def string(data): return struct.pack(">I", len(data)) + data
 def identities(*keys): return bytes([12]) + struct.pack(">I", len(keys)) + b"".join(string(key) + string(b"a comment") for key in keys)
 def signature(name, inner): return bytes([14]) + string(string(name) + string(inner))
 failure = bytes([5])
+# Ed25519 (RFC 8032) with a random number in each signature, which verifies just as well.
+p, order = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
+d = -121665 * pow(121666, -1, p) % p
+base = (15112221349535400772501151409588531511454012693041857206046113283949847762202, 4 * pow(5, -1, p) % p)
+def add(a, b):
+    product = d * a[0] * b[0] * a[1] * b[1]
+    return ((a[0] * b[1] + b[0] * a[1]) * pow(1 + product, -1, p) % p, (a[1] * b[1] + a[0] * b[0]) * pow(1 - product, -1, p) % p)
+def times(factor, point):
+    total = (0, 1)
+    while factor:
+        if factor & 1: total = add(total, point)
+        point, factor = add(point, point), factor >> 1
+    return total
+def encoded(point): return (point[1] | (point[0] & 1) << 255).to_bytes(32, "little")
+secret = int.from_bytes(os.urandom(32), "little") % order
+public = encoded(times(secret, base))
+random_key = string(b"ssh-ed25519") + string(public)
+def random_signature(data):
+    nonce = int.from_bytes(os.urandom(32), "little") % order
+    commitment = encoded(times(nonce, base))
+    k = int.from_bytes(hashlib.sha512(commitment + public + data).digest(), "little")
+    return signature(b"ssh-ed25519", commitment + ((nonce + k * secret) % order).to_bytes(32, "little"))
 def read(peer, length):
     data = b""
     while len(data) < length:
