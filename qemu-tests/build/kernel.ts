@@ -10,10 +10,17 @@ const sourceVersion = '6.12';
 const sourceArchive = `/usr/src/linux-source-${sourceVersion}.tar.xz`;
 const fragmentDirectory = join(import.meta.dirname, '../../kernel-fragments');
 
-/** The concerns of this device, in the order in which they are merged; raspberry-pi.cfg is another machine's. */
-export const deviceFragments = ['userland', 'secret-memory', 'sandbox', 'tpm', 'cgroup-limits', 'hardening', 'qemu-virt'].map(
-  (name) => join(fragmentDirectory, `${name}.cfg`),
-);
+/** The concerns of this device, in the order in which they are merged; raspberry-pi.cfg is another machine's. One kernel for every init. */
+export const deviceFragments = [
+  'userland',
+  'systemd',
+  'secret-memory',
+  'sandbox',
+  'tpm',
+  'cgroup-limits',
+  'hardening',
+  'qemu-virt',
+].map((name) => join(fragmentDirectory, `${name}.cfg`));
 
 /** Fixed, because they end up in the kernel: another time or builder would be another measurement in the TPM. */
 const reproducible = { KBUILD_BUILD_USER: 'open-sesame', KBUILD_BUILD_HOST: 'build', KBUILD_BUILD_TIMESTAMP: '2026-01-01' };
