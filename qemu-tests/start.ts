@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 // `npm start`: builds the device, boots it, and does on it what an operator does. On a terminal it then hands over the device's
-// console; elsewhere it powers the device off.
+// console; elsewhere it powers the device off. `npm start -- --keep DIRECTORY` keeps data partition and TPM for the next time.
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
 import { makeDataPartition } from './build/data-partition.ts';
 import { buildDevice } from './build/device.ts';
 import { Machine } from './harness/machine.ts';
@@ -46,7 +47,7 @@ async function demonstrate(machine: Machine): Promise<void> {
   await onDevice(machine, `sesame secret get -p ${profile} mqtt_password`);
   process.stdout.write('\n');
   await onDevice(machine, 'sesame status');
-  say(`the password of this vault, which is gone with the device: ${password}`);
+  say(`the password of this vault: ${password}`);
 }
 
 /** The terminal becomes the device's console until it powers off or Ctrl-] is pressed. */
@@ -66,12 +67,15 @@ async function handOver(machine: Machine): Promise<void> {
   process.stdin.destroy();
 }
 
+const { keep } = parseArgs({ options: { keep: { type: 'string' } } }).values;
 const image = await buildDevice(say);
-const directory = mkdtempSync(join(tmpdir(), 'open-sesame-device-'));
+const directory = keep === undefined ? mkdtempSync(join(tmpdir(), 'open-sesame-device-')) : resolve(keep);
 let failed = false;
 try {
+  mkdirSync(directory, { recursive: true });
   const data = join(directory, 'data.img');
-  await makeDataPartition(data);
+  const known = existsSync(data);
+  if (!known) await makeDataPartition(data);
   say('power on: Linux, OpenRC, the daemons (about 15 s under emulation)');
   const machine = await Machine.powerOn(image, { data, directory, append: 'loglevel=6' });
   try {
@@ -79,7 +83,8 @@ try {
     await machine.agent.ready();
     say(`up after ${((performance.now() - machine.poweredOnAt) / 1000).toFixed(1)} s`);
     console.stop();
-    await demonstrate(machine);
+    if (known) await onDevice(machine, 'sesame status');
+    else await demonstrate(machine);
     if (interactive) await handOver(machine);
   } finally {
     say('power off');
@@ -89,6 +94,6 @@ try {
   failed = true;
   process.stderr.write(`error: ${thrown instanceof Error ? thrown.message : String(thrown)}\n`);
 } finally {
-  rmSync(directory, { recursive: true, force: true });
+  if (keep === undefined) rmSync(directory, { recursive: true, force: true });
 }
 process.exit(failed ? 1 : 0);

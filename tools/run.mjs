@@ -13,6 +13,7 @@ import {
   say,
   testPackages,
 } from './setup.mjs';
+import { runTracks } from './tracks.mjs';
 
 const bin = (name) => join(root, 'node_modules/.bin', name);
 const node22 = (...args) => run(pinnedNode(22), args);
@@ -50,18 +51,34 @@ const packaging = () => [...testFiles('tools/test'), ...testFiles('meta-open-ses
 const device = () => testFiles('qemu-tests/test');
 const product = () => testFiles('app/test').filter(isProduct);
 
+const minute = 60_000;
+
+/** A test that takes longer than this hangs. */
+const limits = { ordinary: 15 * minute, long: 360 * minute };
+const longCampaign = { CAMPAIGN: 'long' };
+
 /** One file at a time: several tests measure, and most start processes of their own. */
-function tests(major, files, environment = {}) {
-  if (files.length === 0) return;
-  say(`${files.length} test files on Node ${major}`);
-  const options = ['--test', '--test-reporter=spec', '--test-timeout=600000', '--test-concurrency=1'];
-  run(pinnedNode(major), [...options, ...files], { env: { ...process.env, ...environment } });
+function tests(major, files, env = {}) {
+  const limit = env === longCampaign ? limits.long : limits.ordinary;
+  const options = ['--test', '--test-reporter=spec', `--test-timeout=${limit}`, '--test-concurrency=1'];
+  return { command: pinnedNode(major), args: [...options, ...files], env };
+}
+
+/** The device is built before its tests, whose time is limited. */
+function deviceTests(env) {
+  const builds = { command: pinnedNode(22), args: ['qemu-tests/build/main.ts'] };
+  return { title: 'tests of the device', steps: [builds, tests(22, device(), env)] };
+}
+
+/** Ends this program with a failure when a track fails. */
+async function inTracks(...tracks) {
+  if (!(await runTracks(tracks))) process.exit(1);
 }
 
 const commands = {
   start() {
     installDebianPackages(devicePackages, 'the device');
-    node22('qemu-tests/start.ts');
+    node22('qemu-tests/start.ts', ...process.argv.slice(3));
   },
   build,
   dist() {
@@ -69,23 +86,24 @@ const commands = {
   },
   check,
   fix,
-  test() {
-    installDebianPackages(testPackages, 'the tests');
+  async test() {
+    installDebianPackages([...testPackages, ...devicePackages], 'the tests');
     installPythonTools();
     build();
     check();
-    tests(22, [...units(), ...packaging(), ...product()]);
-    tests(24, units());
+    // The device waits for its own clock most of the time, so it is tested beside the others.
+    const others = [tests(22, [...units(), ...packaging(), ...product()]), tests(24, units())];
+    await inTracks({ title: 'tests of this machine', steps: others }, deviceTests());
   },
-  'test-device'() {
+  async 'test-device'() {
     installDebianPackages([...testPackages, ...devicePackages], 'the device tests');
-    tests(22, device());
+    await inTracks(deviceTests());
   },
-  'test-long'() {
+  async 'test-long'() {
     installDebianPackages([...testPackages, ...devicePackages], 'the tests');
     build();
-    tests(22, [...units(), ...product()], { CAMPAIGN: 'long' });
-    tests(22, device(), { CAMPAIGN: 'long' });
+    const others = { title: 'tests of this machine', steps: [tests(22, [...units(), ...product()], longCampaign)] };
+    await inTracks(others, deviceTests(longCampaign));
   },
   bench() {
     build();
@@ -99,4 +117,4 @@ if (command === undefined) {
   process.exit(2);
 }
 installPackages();
-command();
+await command();

@@ -1,23 +1,24 @@
 // SPDX-License-Identifier: MIT
 import { artefact, contentKey, type Say } from './artefact.ts';
+import type { InitSystem } from './init-system.ts';
 import { runProgram } from './program.ts';
 
 const suite = 'bookworm';
 
-/** What is on the device beside our own programs: init and services, a shell, what Node is linked with, a file system
- * checker for whoever repairs one by hand. */
-const devicePackages = ['openrc', 'busybox-static', 'libstdc++6', 'libpam-modules', 'e2fsprogs'];
+/** On every device: a shell, what Node is linked with, a file system checker for whoever repairs one by hand. */
+const commonPackages = ['busybox-static', 'libstdc++6', 'e2fsprogs'];
 
 /** The packages' files as a tar archive: unpacked on this machine, nothing of theirs is run. */
-export async function debianFiles(cache: string, say: Say): Promise<string> {
+export async function debianFiles(init: InitSystem, cache: string, say: Say): Promise<string> {
+  const packages = [...commonPackages, ...init.packages];
   return await artefact({
     cache,
-    name: 'debian.tar',
-    key: contentKey(suite, ...devicePackages),
+    name: `debian-${init.name}.tar`,
+    key: contentKey(suite, ...packages),
     announcement: 'unpacking the Debian packages of the device (about 10 s)',
     say,
     async make(path) {
-      const options = ['--variant=extract', '--architectures=arm64', '--format=tar', `--include=${devicePackages.join(',')}`];
+      const options = ['--variant=extract', '--architectures=arm64', '--format=tar', `--include=${packages.join(',')}`];
       await runProgram('mmdebstrap', [...options, suite, path], { say });
     },
   });

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 import { join } from 'node:path';
 import type { Say } from './artefact.ts';
+import type { InitSystem } from './init-system.ts';
 import { buildKernel } from './kernel.ts';
+import { openrc } from './openrc.ts';
 import { rootFileSystem } from './root-file-system.ts';
 
 /** The files that a device is made of; its data partition is its own. */
@@ -29,8 +31,8 @@ export interface Firmware {
 export const defaultCache = join(import.meta.dirname, '../../.cache');
 
 /** Builds what has changed since the last time; the first time takes about ten minutes, nearly all of it the kernel. */
-export async function buildDevice(say: Say, cache = defaultCache): Promise<DeviceImage> {
-  const root = await rootFileSystem(cache, say);
+export async function buildDevice(say: Say, init: InitSystem = openrc, cache = defaultCache): Promise<DeviceImage> {
+  const root = await rootFileSystem(init, cache, say);
   const { image, config, version } = await buildKernel({ cache, say });
   return { kernel: image, kernelConfiguration: config, kernelVersion: version, root };
 }

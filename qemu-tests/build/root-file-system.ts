@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { artefact, contentKey, contentOf, type Say } from './artefact.ts';
 import { debianFiles } from './debian.ts';
+import type { InitSystem } from './init-system.ts';
 import { runProgram } from './program.ts';
 import { assembleRoot } from './root-tree.ts';
 
@@ -16,22 +17,21 @@ const guestPrograms = join(repository, 'qemu-tests/guest');
 const productSources = ['app/src', 'tools', 'qemu-tests/guest', 'package-lock.json'];
 
 /** The read-only root file system of the device: a squashfs. Nothing is run under emulation to make it. */
-export async function rootFileSystem(cache: string, say: Say): Promise<string> {
-  const debian = await debianFiles(cache, say);
+export async function rootFileSystem(init: InitSystem, cache: string, say: Say): Promise<string> {
+  const debian = await debianFiles(init, cache, say);
   const product = await productForDevice(cache, say);
-  const services = join(repository, 'app/init/openrc');
-  const overlay = join(import.meta.dirname, 'root');
-  const builders = ['root-tree.ts', 'root-file-system.ts'].map((name) => contentOf(join(import.meta.dirname, name)));
+  const common = join(import.meta.dirname, 'common');
+  const builders = ['root-tree.ts', 'root-file-system.ts', `${init.name}.ts`].map((name) => join(import.meta.dirname, name));
   return await artefact({
     cache,
-    name: 'root.squashfs',
-    key: contentKey(debian, product, contentOf(services), contentOf(overlay), ...builders),
+    name: `root-${init.name}.squashfs`,
+    key: contentKey(debian, product, ...[common, ...init.sources, ...builders].map(contentOf)),
     announcement: 'putting the root file system together (about 15 s)',
     say,
     async make(path) {
       const tree = mkdtempSync(join(tmpdir(), 'open-sesame-root-'));
       try {
-        await assembleRoot(tree, { debian, product, services, overlay });
+        await assembleRoot(tree, { debian, product, common, init });
         await squash(tree, path, say);
       } finally {
         rmSync(tree, { recursive: true, force: true });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import type { InitSystem } from './init-system.ts';
 import { runProgram } from './program.ts';
 
 export interface RootSources {
@@ -8,20 +9,10 @@ export interface RootSources {
   readonly debian: string;
   /** What tools/build.mjs made for the device: bin/ and lib/. */
   readonly product: string;
-  /** app/init/openrc. */
-  readonly services: string;
-  /** Files of this device alone, as they lie on it. */
-  readonly overlay: string;
+  /** Files of the tests' devices alone, as they lie on them. */
+  readonly common: string;
+  readonly init: InitSystem;
 }
-
-/** Which services are started in which runlevel. `plain` is the same device without Open Sesame, for comparison. */
-const runlevels: Readonly<Record<string, readonly string[]>> = {
-  sysinit: ['devfs', 'sysfs', 'cgroups'],
-  boot: ['hostname', 'loopback', 'localmount', 'syslog'],
-  default: ['open-sesame-node-cache', 'open-sesame-profile', 'open-sesame-secrets', 'device-agent'],
-  plain: ['device-agent'],
-  shutdown: ['killprocs'],
-};
 
 /** Programs of busybox that init, the services and the tests use. */
 const applets =
@@ -32,15 +23,12 @@ sysctl syslogd tail tar tee test time timeout top touch tr true truncate tty umo
     /\s+/,
   );
 
-const emptyDirectories =
-  'dev proc sys run tmp root mnt var/lib var/log etc/runlevels etc/conf.d etc/insserv.conf.d etc/insserv/overrides usr/lib usr/sbin'.split(
-    ' ',
-  );
+const emptyDirectories = 'dev proc sys run tmp root mnt var/lib var/log etc/conf.d usr/lib usr/sbin'.split(' ');
 
 /** What no daemon, service or test reads. */
 const unwanted = [
-  'etc/apt etc/cron.d etc/default etc/skel etc/update-motd.d etc/init.d/agetty etc/init.d/rc',
-  'etc/init.d/rcS etc/init.d/savecache etc/runlevels usr/share/doc usr/share/man usr/share/locale usr/share/info usr/share/lintian',
+  'etc/apt etc/cron.d etc/default etc/skel etc/update-motd.d',
+  'usr/share/doc usr/share/man usr/share/locale usr/share/info usr/share/lintian',
   'usr/share/bash-completion usr/share/zsh usr/share/bug usr/share/perl5 usr/share/gcc usr/share/pam usr/share/debconf',
   'usr/lib/aarch64-linux-gnu/gconv usr/lib/aarch64-linux-gnu/e2fsprogs usr/lib/aarch64-linux-gnu/perl-base usr/bin/perl usr/lib/apt',
   'var/cache var/lib/dpkg var/lib/apt var/lib/pam boot home media opt srv usr/games',
@@ -49,16 +37,15 @@ const unwanted = [
   .split(' ');
 
 /** Puts the device's root file system together in a directory. */
-export async function assembleRoot(directory: string, { debian, product, services, overlay }: RootSources): Promise<void> {
+export async function assembleRoot(directory: string, { debian, product, common, init }: RootSources): Promise<void> {
   mkdirSync(directory, { recursive: true });
   await runProgram('tar', ['-x', '-f', debian, '-C', directory, '--no-same-owner', '--exclude=./dev/*']);
-  for (const path of unwanted) rmSync(join(directory, path), { recursive: true, force: true });
+  for (const path of [...unwanted, ...init.unwanted]) rmSync(join(directory, path), { recursive: true, force: true });
   for (const path of emptyDirectories) mkdirSync(join(directory, path), { recursive: true });
   linkApplets(directory);
-  cpSync(overlay, directory, { recursive: true });
-  installServices(directory, services);
+  cpSync(common, directory, { recursive: true });
   await installProduct(directory, product);
-  linkRunlevels(directory);
+  init.install(directory);
   requireNoSecrets(directory);
 }
 
@@ -66,18 +53,12 @@ function linkApplets(directory: string): void {
   const busybox = readFileSync(join(directory, 'bin/busybox'), 'latin1');
   const missing = applets.filter((applet) => !busybox.includes(`\0${applet}\0`));
   if (missing.length > 0) throw new Error(`this busybox has no ${missing.join(', ')}`);
-  for (const applet of applets) link(directory, '/bin/busybox', applet === 'init' ? 'sbin/init' : `bin/${applet}`);
-  link(directory, '/bin/busybox', 'sbin/syslogd');
-  link(directory, '/bin/busybox', 'sbin/reboot');
-  link(directory, '/bin/busybox', 'sbin/poweroff');
-  link(directory, '/run', 'var/run');
-  link(directory, '/proc/self/mounts', 'etc/mtab');
-}
-
-/** As the packages for OpenRC place them. */
-function installServices(directory: string, services: string): void {
-  for (const part of ['init.d', 'conf.d']) cpSync(join(services, part), join(directory, 'etc', part), { recursive: true });
-  cpSync(join(services, 'lib'), join(directory, 'usr/lib/open-sesame/openrc'), { recursive: true });
+  for (const applet of applets) linkIn(directory, '/bin/busybox', applet === 'init' ? 'sbin/init' : `bin/${applet}`);
+  linkIn(directory, '/bin/busybox', 'sbin/syslogd');
+  linkIn(directory, '/bin/busybox', 'sbin/reboot');
+  linkIn(directory, '/bin/busybox', 'sbin/poweroff');
+  linkIn(directory, '/run', 'var/run');
+  linkIn(directory, '/proc/self/mounts', 'etc/mtab');
 }
 
 async function installProduct(directory: string, product: string): Promise<void> {
@@ -86,18 +67,7 @@ async function installProduct(directory: string, product: string): Promise<void>
   cpSync(join(product, 'lib'), join(target, 'lib'), { recursive: true, filter: (path) => !path.endsWith('/lib/node') });
   await runProgram('aarch64-linux-gnu-strip', ['-o', join(target, 'lib/node'), realpathSync(join(product, 'lib/node'))]);
   chmodSync(join(target, 'lib/node'), 0o755);
-  link(directory, '/usr/lib/open-sesame/bin/sesame', 'usr/bin/sesame');
-}
-
-function linkRunlevels(directory: string): void {
-  for (const [runlevel, names] of Object.entries(runlevels)) {
-    mkdirSync(join(directory, 'etc/runlevels', runlevel), { recursive: true });
-    for (const name of names) {
-      if (!existsSync(join(directory, 'etc/init.d', name)))
-        throw new Error(`runlevel ${runlevel} names ${name}, and there is no such service`);
-      link(directory, `/etc/init.d/${name}`, `etc/runlevels/${runlevel}/${name}`);
-    }
-  }
+  linkIn(directory, '/usr/lib/open-sesame/bin/sesame', 'usr/bin/sesame');
 }
 
 /** An image is the same on every device: what must differ is made on the device. */
@@ -109,8 +79,9 @@ function requireNoSecrets(directory: string): void {
     throw new Error('the image must hold no password');
 }
 
-function link(directory: string, target: string, path: string): void {
-  const place = join(directory, path);
+/** A symbolic link inside a root file system that lies in a directory. */
+export function linkIn(root: string, target: string, path: string): void {
+  const place = join(root, path);
   mkdirSync(dirname(place), { recursive: true });
   rmSync(place, { recursive: true, force: true });
   symlinkSync(target, place);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from 'node:assert/strict';
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -9,6 +9,7 @@ import { buildDevice, type DeviceImage } from '../build/device.ts';
 import { runProgram } from '../build/program.ts';
 import type { GuestResult } from './agent.ts';
 import { type BootOptions, Machine } from './machine.ts';
+import { tpmState } from './software-tpm.ts';
 
 /** How long a boot may take on a busy machine, in ms. */
 const bootLimitMs = 300_000;
@@ -26,6 +27,13 @@ let image: Promise<DeviceImage> | undefined;
 export function deviceImage(): Promise<DeviceImage> {
   image ??= buildDevice((text) => process.stderr.write(`${text}\n`));
   return image;
+}
+
+/** Where the parts of a suspended device lie. */
+export interface SuspendedDevice {
+  readonly memory: string;
+  readonly data: string;
+  readonly tpm: string;
 }
 
 type BootChoices = Partial<Omit<BootOptions, 'directory'>>;
@@ -54,6 +62,16 @@ export class Device {
     return device;
   }
 
+  /** A copy of a suspended device, which goes on where that one was. */
+  static async resume(name: string, suspended: SuspendedDevice): Promise<Device> {
+    const device = new Device(await deviceImage(), name);
+    copyFileSync(suspended.data, device.dataPath);
+    cpSync(suspended.tpm, tpmState(device.directory), { recursive: true });
+    await device.#powerOn({ resume: suspended.memory });
+    await device.#inTime(device.machine.agent.run(':'), bootLimitMs, 'the device does not go on');
+    return device;
+  }
+
   get machine(): Machine {
     assert.ok(this.#machine !== undefined, 'the device is switched on');
     return this.#machine;
@@ -66,8 +84,7 @@ export class Device {
 
   /** Switches the device on and returns when it has come up; how long that took, in ms. */
   async boot(choices: BootChoices = {}): Promise<number> {
-    const options = { data: this.dataPath, ...choices, directory: this.directory, consolePath: this.#logPath };
-    this.#machine = await Machine.powerOn(this.#image, options);
+    await this.#powerOn(choices);
     await this.#inTime(this.machine.agent.ready(), bootLimitMs, 'the device does not come up');
     return performance.now() - this.machine.poweredOnAt;
   }
@@ -135,6 +152,14 @@ export class Device {
     this.#image = deviceImage;
   }
 
+  /** Stops the device where it is, for any number of copies of it. @param place an empty directory */
+  async suspend(place: SuspendedDevice): Promise<void> {
+    await this.machine.suspend(place.memory);
+    this.#machine = undefined;
+    copyFileSync(this.dataPath, place.data);
+    cpSync(tpmState(this.directory), place.tpm, { recursive: true });
+  }
+
   async powerOff(): Promise<void> {
     await this.machine.powerOff();
     this.#machine = undefined;
@@ -162,10 +187,16 @@ export class Device {
     for (const command of commands) await runProgram('/sbin/debugfs', ['-w', '-R', command, this.dataPath]);
   }
 
-  /** Switches off and removes everything but the console log. */
+  /** Switches off and removes everything but the console log, or with KEEP_DEVICE in the environment nothing. */
   async dispose(): Promise<void> {
     if (this.#machine !== undefined) await this.cutPower();
-    rmSync(this.directory, { recursive: true, force: true });
+    if (process.env['KEEP_DEVICE'] !== undefined) process.stderr.write(`kept: ${this.directory}\n`);
+    else rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  async #powerOn(choices: BootChoices): Promise<void> {
+    const options = { data: this.dataPath, ...choices, directory: this.directory, consolePath: this.#logPath };
+    this.#machine = await Machine.powerOn(this.#image, options);
   }
 
   #lastOfConsole(): string {

@@ -2,7 +2,8 @@
 import { connect, type Socket } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 
-const connectAttempts = 250;
+/** A minute in all: QEMU starts slowly on a machine that is busy. */
+const connectAttempts = 3_000;
 const betweenAttemptsMs = 20;
 
 /** Connects to a Unix socket that a program started a moment ago is about to open. */

@@ -17,6 +17,8 @@ export interface BootOptions {
   readonly memoryMb?: number;
   /** What the battery-less clock says at power-on, as QEMU's -rtc base takes it. */
   readonly clock?: string;
+  /** A file that `suspend` wrote on a machine of the same image and memory: the machine goes on from there instead of booting. */
+  readonly resume?: string;
   /** Sockets and the TPM's state; one machine at a time. */
   readonly directory: string;
   /** What the serial console shows is appended to this file; console.log in the directory when absent. */
@@ -26,7 +28,11 @@ export interface BootOptions {
 /** Start of RAM on QEMU's `virt` machine. */
 const memoryStart = 0x40000000;
 const defaultMemoryMb = 256;
-const powerOffLimitMs = 60_000;
+const powerOffLimitMs = 120_000;
+const suspendLimitMs = 120_000;
+
+/** Bytes a second; QEMU's own limit is made for networks. */
+const unlimited = 2 ** 40;
 
 /** One powered machine: from power-on to power-off, whichever way that comes. */
 export class Machine {
@@ -120,6 +126,27 @@ export class Machine {
     }
   }
 
+  /**
+   * Writes memory and devices, as they are this moment, to a file for `resume`, and ends the machine. Its disk and the TPM's directory
+   * have to be kept with it.
+   */
+  async suspend(path: string): Promise<void> {
+    await this.#qmp.execute('stop');
+    await this.#qmp.execute('migrate-set-parameters', { 'max-bandwidth': unlimited });
+    await this.#qmp.execute('migrate', { uri: `exec:cat > '${path}'` });
+    const deadline = Date.now() + suspendLimitMs;
+    for (let status = 'active'; status !== 'completed'; status = await this.#migrationStatus()) {
+      if (status === 'failed' || Date.now() > deadline) throw new Error(`the machine could not be written to ${path}: ${status}`);
+      await wait(50);
+    }
+    await this.cutPower();
+  }
+
+  async #migrationStatus(): Promise<string> {
+    const answer = await this.#qmp.execute('query-migrate');
+    return typeof answer === 'object' && answer !== null && 'status' in answer ? String(answer.status) : 'none';
+  }
+
   /** Stops the guest's processors and starts them again; in between its disks do not change. */
   async paused<Result>(work: () => Result | Promise<Result>): Promise<Result> {
     await this.#qmp.execute('stop');
@@ -157,6 +184,7 @@ function qemuWords(image: DeviceImage, options: BootOptions, places: Places): st
     ...['-kernel', image.kernel, '-append', append],
     ...(image.initrd === undefined ? [] : ['-initrd', image.initrd]),
     ...(options.clock === undefined ? [] : ['-rtc', `base=${options.clock}`]),
+    ...(options.resume === undefined ? [] : ['-incoming', `exec:cat '${options.resume}'`]),
     ...disk('root', image.root, true),
     ...(options.data === 'none' ? [] : disk('data', options.data, options.dataReadOnly ?? false)),
     ...['-chardev', `socket,id=console,path=${places.terminal},server=on,wait=off,logfile=${places.console},logappend=on`],

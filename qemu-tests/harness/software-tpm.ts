@@ -4,7 +4,12 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 
-const startLimitMs = 5_000;
+const startLimitMs = 60_000;
+
+/** Where the TPM of a machine keeps its state. @param directory of the machine */
+export function tpmState(directory: string): string {
+  return join(directory, 'tpm');
+}
 
 /** A TPM in software (swtpm). Its state outlives the process, as a chip's outlives a power cut. */
 export class SoftwareTpm {
@@ -18,7 +23,7 @@ export class SoftwareTpm {
 
   /** @param directory of the machine; the TPM's state lies below it */
   static async start(directory: string): Promise<SoftwareTpm> {
-    const state = join(directory, 'tpm');
+    const state = tpmState(directory);
     mkdirSync(state, { recursive: true, mode: 0o700 });
     const socketPath = join(directory, 'tpm.sock');
     const options = ['--tpm2', '--tpmstate', `dir=${state}`, '--ctrl', `type=unixio,path=${socketPath}`, '--terminate'];

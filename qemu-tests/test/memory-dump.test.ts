@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { hashRaw } from '@node-rs/argon2';
 import { b3sumDeriveKey } from '../../app/test/crypto/oracle.ts';
-import { Device, password } from '../harness/device.ts';
+import { type Device, password } from '../harness/device.ts';
+import { readyDevice } from '../harness/ready-device.ts';
 import { countInFile } from '../harness/search.ts';
 
 /** As @node-rs/argon2 numbers them; its names are constant enums, which a file by itself cannot use. */
@@ -19,10 +20,8 @@ describe('the whole memory of the device, dumped from outside', () => {
   let dump: string;
 
   before(async () => {
-    device = await Device.create('memory dump');
+    device = await readyDevice('memory dump');
     dump = join(device.directory, 'memory');
-    await device.boot();
-    await device.initialise();
     await device.must('sesame secret set -p device name', value);
     const read = await device.must('sesame secret get -p device name | sha256sum');
     assert.ok(read.startsWith(createHash('sha256').update(value).digest('hex')), 'the value was served');

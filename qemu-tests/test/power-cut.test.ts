@@ -6,7 +6,8 @@ import { after, before, describe, it } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { rounds, seededRandom } from '../../app/test/support/campaign.ts';
 import { runProgram } from '../build/program.ts';
-import { Device } from '../harness/device.ts';
+import type { Device } from '../harness/device.ts';
+import { readyDevice } from '../harness/ready-device.ts';
 
 const cuts = rounds(5, 100);
 
@@ -27,10 +28,8 @@ describe(`${cuts} power cuts at random moments during writes`, () => {
   let device: Device;
 
   before(async () => {
-    device = await Device.create('power cut');
-    await device.boot();
+    device = await readyDevice('power cut');
     await device.configure(generous);
-    await device.initialise();
   });
   after(() => device.dispose());
 

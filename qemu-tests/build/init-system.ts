@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+
+/** What makes a root file system come up: the one part of a device that differs between init systems. */
+export interface InitSystem {
+  /** Names the artefacts made with it. */
+  readonly name: string;
+  /** Debian packages beside those of every device. */
+  readonly packages: readonly string[];
+  /** Directories whose content ends up in the root file system; its cached image is made again when they change. */
+  readonly sources: readonly string[];
+  /** Paths of the packages that nobody needs. */
+  readonly unwanted: readonly string[];
+  /** Puts services and settings in place, the device's agent among them; packages, product and common files are there already. */
+  install(root: string): void;
+}
