@@ -131,8 +131,8 @@ export class Machine {
    * have to be kept with it.
    */
   async suspend(path: string): Promise<void> {
-    await this.#qmp.execute('stop');
-    await this.#qmp.execute('migrate-set-parameters', { 'max-bandwidth': unlimited });
+    // Not stopped before: it would still be stopped after it was resumed.
+    await this.#qmp.execute('migrate-set-parameters', { 'max-bandwidth': unlimited, 'downtime-limit': suspendLimitMs });
     await this.#qmp.execute('migrate', { uri: `exec:cat > '${path}'` });
     const deadline = Date.now() + suspendLimitMs;
     for (let status = 'active'; status !== 'completed'; status = await this.#migrationStatus()) {
