@@ -48,7 +48,7 @@ export const tpmErrors = {
   'tpm-policy-failed': {
     exit: Exit.bootStateChanged,
     message:
-      'the TPM does not unseal for profile {profile}: this boot differs from the one that it was sealed to in PCR {pcrs} (bank {bank}); see sesame tpm pcrs -p {profile}, boot what was enrolled, or unlock with another factor and run: sesame tpm reseal -p {profile}',
+      'the TPM does not unseal for profile {profile}: this boot differs from the one that it was sealed to (bank {bank}) in {changed}; boot what was enrolled, or unlock with another factor and run: sesame tpm reseal -p {profile}',
   },
   'tpm-policy-mismatched': {
     exit: Exit.bootStateChanged,

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { bootErrors } from './catalogue-boot.ts';
 import { tpmErrors } from './catalogue-tpm.ts';
 import { Exit, type ExitCode } from './exit.ts';
 
@@ -166,31 +167,9 @@ export const errorCatalogue = {
   },
 
   // The measured boot
-  'event-log-damaged': {
-    exit: Exit.damaged,
-    message: 'the boot event log {path} is malformed: {reason}; update the firmware, or give predicted PCR values instead',
-  },
-  'tpm-counters-taken': {
-    exit: Exit.tpmUnavailable,
-    message:
-      'every NV index of the TPM from {first} to {last} is used by somebody else; remove one with: tpm2_nvundefine, or enrol with policy = "pcr" under [global.tpm]',
-  },
-  'tpm-counter-replaced': {
-    exit: Exit.tpmUnavailable,
-    message:
-      'the NV index {index} of the TPM, which revokes approvals, is not ours any more ({found} is there); unlock with another factor and enrol again: sesame tpm enroll',
-  },
-  'boot-file-unusable': { exit: Exit.usage, message: 'the file {path} cannot be measured: {reason}; nothing was approved' },
-  'boot-unpredictable': {
-    exit: Exit.usage,
-    message:
-      'this boot does not tell what the next one will be measured as: {reason}; give its PCR values with --pcr-file or its log with --event-log',
-  },
-  'pcr-file-malformed': {
-    exit: Exit.usage,
-    message: 'the PCR file {path} is malformed: {reason}; write it with: tpm2_pcrread {selection} > FILE',
-  },
+  ...bootErrors,
 
+  // The TPM
   ...tpmErrors,
 
   // Access

@@ -4,10 +4,11 @@ import { assert, SesameError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import { requireProfileName } from '../core/names.ts';
 import type { VaultSuite } from '../crypto/suite.ts';
+import { writeDurably } from '../linux/files.ts';
 import type { SecretBytes, SecretMemory } from '../memory/secret-bytes.ts';
 import { UnlockAttempts } from './attempts.ts';
 import { type Enrolment, readEnrolment } from './enrolment.ts';
-import { type Evidence, type Factor, pieceLength } from './factor.ts';
+import { type Evidence, type Factor, type FactorContext, type FactorFile, pieceLength } from './factor.ts';
 import { type Added, addFactor, type Removed, type Replaced, removeFactor, replaceFactor } from './factor-changes.ts';
 import type { FactorId, PolicyFactorId } from './factor-id.ts';
 import { type Initialised, type InitialiseOptions, initialiseVault } from './initialisation.ts';
@@ -15,12 +16,12 @@ import { MutualExclusion } from './mutual-exclusion.ts';
 import { PartialUnlocks } from './partial-unlock.ts';
 import { combinePieces, type Pieces, releasePieces } from './pieces.ts';
 import { type AuthPolicy, type Enforcement, enforcementOf, evaluate } from './policy.ts';
-import { hasVaultFiles, profilesWithVaults } from './profile-files.ts';
-import { builtInFactors, type Factors, registerFactors } from './registry.ts';
+import { fileMode, hasVaultFiles, profilesWithVaults } from './profile-files.ts';
+import { builtInFactors, type Factors, registerFactors, requireFactor } from './registry.ts';
 import { type RekeyOptions, type StagedRekey, stageRekey } from './rekey.ts';
 import { newSshChallenge, type SshChallenge, sshChallengeOf } from './ssh-challenge.ts';
 import { recoveryEnrolledAt } from './vault-meta.ts';
-import { type OpensVault, verifyEvidence } from './verification.ts';
+import { type OpensVault, readFactorFile, verifyEvidence } from './verification.ts';
 
 export type { Evidence } from './factor.ts';
 export type { Added, Removed, Replaced } from './factor-changes.ts';
@@ -240,6 +241,24 @@ export class Keyring {
       const proved = options.change === undefined || !('replace' in options.change);
       if (proved) this.#attempts.reset(options.profile);
       return staged;
+    });
+  }
+
+  /**
+   * Lets a factor's file be replaced by what the work makes of it, without evidence: what the factor protects stays the same.
+   * @throws SesameError factor-not-enrolled, factor-unknown, file-damaged, file-too-new, storage errors, and those of the work
+   */
+  revise<Revision extends { readonly bytes: Buffer | undefined }>(
+    profile: string,
+    id: FactorId,
+    work: (context: FactorContext, file: FactorFile) => Promise<Revision>,
+  ): Promise<Revision> {
+    return this.#withEnrolment(profile, async ({ directory, context, enrolled }) => {
+      if (!enrolled.has(id)) throw SesameError.of('factor-not-enrolled', { profile, factor: id });
+      const file = readFactorFile(directory, profile, requireFactor(this.#factors, id));
+      const revision = await work(context, file);
+      if (revision.bytes !== undefined) writeDurably(file.path, revision.bytes, fileMode);
+      return revision;
     });
   }
 

@@ -3,13 +3,18 @@ import { randomFillSync } from 'node:crypto';
 import { SesameError } from '../core/errors.ts';
 import { tpmKekContext } from '../crypto/contexts.ts';
 import { deriveKey } from '../crypto/derive.ts';
+import { writeDurably } from '../linux/files.ts';
 import type { SecretBytes } from '../memory/secret-bytes.ts';
-import { parseEnrolment, serialiseEnrolment } from '../tpm/enrolment.ts';
+import { deriveApprovalKey } from '../tpm/authorize-key.ts';
+import { parseEnrolment, serialiseEnrolment, type TpmEnrolment } from '../tpm/enrolment.ts';
 import type { PcrSelection, PcrValues } from '../tpm/pcr-selection.ts';
+import { observeBoot } from '../tpm/platform-boot.ts';
 import { checkPin } from '../tpm/sealed-data.ts';
-import { sealKey, unsealKey } from '../tpm/sealed-key.ts';
+import { type ObserveBoot, sealKey, unsealKey } from '../tpm/sealed-key.ts';
+import type { NewPolicy } from '../tpm/sealed-policy.ts';
 import type { Tpm } from '../tpm/tpm.ts';
 import { type Factor, type FactorContext, pieceLength } from './factor.ts';
+import { fileMode } from './profile-files.ts';
 import { checkWrappedKey, unwrapKey, wrapKey } from './wrapped-key.ts';
 
 export interface TpmFactorOptions {
@@ -19,6 +24,12 @@ export interface TpmFactorOptions {
   readonly allowZeroPcrs: () => boolean;
   /** The values of a boot that nobody has touched yet, given those of now. */
   readonly expected: (now: PcrValues) => PcrValues;
+  /** What may open a new seal: the boot state of now alone, or whatever an unlocked vault approves; `pcr` when absent. */
+  readonly policy?: () => NewPolicy['kind'];
+  /** What this machine says of its boot; see observeBoot, which it is when absent. */
+  readonly observe?: ObserveBoot;
+  /** Told when a vault opens and its file could not be brought up to date, which the next unlock tries again. */
+  readonly onOutdated?: (profile: string, error: SesameError) => void;
   /** Told of the sealed key of a profile whenever it was made or unsealed, before it is used. It stays the factor's. */
   readonly onKey: (profile: string, sealedKey: SecretBytes) => void;
 }
@@ -28,7 +39,7 @@ export interface TpmFactorOptions {
  * anew without the TPM, and what identifies this machine (`tpm-bound`) does not change with the master key.
  */
 export function tpmFactor(options: TpmFactorOptions): Factor {
-  const { tpm, onKey } = options;
+  const { tpm, onKey, observe = observeBoot } = options;
   return {
     id: 'tpm',
     fileSuffix: 'tpm-enrollment',
@@ -46,14 +57,20 @@ export function tpmFactor(options: TpmFactorOptions): Factor {
     async wrap(context, evidence, piece) {
       const pin = evidence.length === 0 ? undefined : evidence;
       checkPin(pin);
-      const sealedKey = context.memory.allocate(pieceLength);
+      const { memory, profile, salt, suite } = context;
+      const sealedKey = memory.allocate(pieceLength);
+      const approvalKey = deriveApprovalKey(memory, suite.hkdf, profile, piece);
       try {
         randomFillSync(sealedKey.bytes);
-        const seal = { selection: options.selection(), allowZeroPcrs: options.allowZeroPcrs(), expected: options.expected, pin };
+        const kind = options.policy?.() ?? 'pcr';
+        const policy: NewPolicy = kind === 'pcr' ? { kind } : { kind, profile, vault: salt, key: approvalKey };
+        const { expected } = options;
+        const seal = { selection: options.selection(), allowZeroPcrs: options.allowZeroPcrs(), expected, pin, policy, observe };
         const sealed = await tpm.converse((esys) => sealKey(esys, sealedKey, seal));
-        onKey(context.profile, sealedKey);
+        onKey(profile, sealedKey);
         return serialiseEnrolment({ ...sealed, wrappedKey: withKek(context, sealedKey, (kek) => wrapKey(kek, piece)) });
       } finally {
+        approvalKey.release();
         sealedKey.release();
       }
     },
@@ -67,19 +84,32 @@ export function tpmFactor(options: TpmFactorOptions): Factor {
       // A PIN where there is none would not be looked at by the TPM: it proves nothing.
       if (!enrolment.hasPin && pin !== undefined) return undefined;
       checkPin(pin);
-      const sealedKey = await tpm.converse((esys) => unsealKey(esys, enrolment, { memory, profile, path, pin }));
-      if (sealedKey === undefined) return undefined;
+      const unsealed = await tpm.converse((esys) => unsealKey(esys, enrolment, { memory, profile, path, pin, observe }));
+      if (unsealed === undefined) return undefined;
+      const { secret: sealedKey, update } = unsealed;
       try {
         onKey(profile, sealedKey);
         const piece = withKek(context, sealedKey, (kek) => unwrapKey(memory, kek, { path, bytes: enrolment.wrappedKey }));
         if (piece === undefined)
           throw SesameError.of('file-damaged', { path, reason: 'what is sealed in it does not open the rest of it' });
+        if (update !== undefined)
+          bringUpToDate(path, { ...enrolment, ...update }, (error) => options.onOutdated?.(profile, error));
         return piece;
       } finally {
         sealedKey.release();
       }
     },
   };
+}
+
+/** The vault opens in any case: the TPM has revoked already what the old file would still offer. */
+function bringUpToDate(path: string, enrolment: TpmEnrolment, failed: (error: SesameError) => void): void {
+  try {
+    writeDurably(path, serialiseEnrolment(enrolment), fileMode);
+  } catch (thrown) {
+    if (!(thrown instanceof SesameError)) throw thrown;
+    failed(thrown);
+  }
 }
 
 function withKek<Result>(context: FactorContext, sealedKey: SecretBytes, use: (kek: SecretBytes) => Result): Result {

@@ -37,6 +37,7 @@ export const TPM_RC = {
   INITIALIZE: 0x100,
   LOCKOUT: 0x921,
   PCR_CHANGED: 0x128,
+  POLICY: 0x126,
   AUTH_FAIL: 0x08e,
   BAD_AUTH: 0x0a2,
   HANDLE: 0x08b,

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+import { Exit } from './exit.ts';
+
+/** The part of the catalogue about what firmware measures, and about approving the boot states that it leads to. */
+export const bootErrors = {
+  'event-log-damaged': {
+    exit: Exit.damaged,
+    message: 'the boot event log {path} is malformed: {reason}; update the firmware, or give predicted PCR values instead',
+  },
+  'tpm-counters-taken': {
+    exit: Exit.tpmUnavailable,
+    message:
+      'every NV index of the TPM from {first} to {last} is used by somebody else; remove one with: tpm2_nvundefine, or enrol with policy = "pcr" under [global.tpm]',
+  },
+  'tpm-counter-replaced': {
+    exit: Exit.tpmUnavailable,
+    message:
+      'the NV index {index} of the TPM, which revokes approvals, is not ours any more ({found} is there); unlock with another factor and enrol again: sesame tpm enroll',
+  },
+  'boot-file-unusable': { exit: Exit.usage, message: 'the file {path} cannot be measured: {reason}; nothing was approved' },
+  'boot-unpredictable': {
+    exit: Exit.usage,
+    message:
+      'this boot does not tell what the next one will be measured as: {reason}; give its PCR values with --pcr-file or its log with --event-log',
+  },
+  'pcr-file-malformed': {
+    exit: Exit.usage,
+    message: 'the PCR file {path} is malformed: {reason}; write it with: tpm2_pcrread {selection} > FILE',
+  },
+  'tpm-approval-key-wrong': {
+    exit: Exit.usage,
+    message:
+      'profile {profile} cannot approve boot states: its approvals are signed by another key than the one of its vault; enrol again with: sesame tpm enroll -p {profile}',
+  },
+  'tpm-boot-unfit': {
+    exit: Exit.usage,
+    message: 'the boot state does not have the PCRs that profile {profile} is sealed to, {selection}; give them all',
+  },
+  'tpm-policy-fixed': {
+    exit: Exit.usage,
+    message:
+      'the TPM factor of profile {profile} is sealed to PCR values, which no approval changes; after the update run: sesame tpm reseal, or enrol again with policy = "authorize" under [global.tpm]',
+  },
+  'tpm-approval-revoked': {
+    exit: Exit.bootStateChanged,
+    message:
+      'the TPM does not unseal for profile {profile}: this boot state was approved once and a newer one has replaced it; boot the newer one, or unlock with another factor and run: sesame tpm reseal -p {profile}',
+  },
+} as const;

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: MIT
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import { RecordingLogger } from '../../src/core/log.ts';
+import { readEnrolment } from '../../src/factors/enrolment.ts';
+import type { Factor } from '../../src/factors/factor.ts';
+import { builtInFactors } from '../../src/factors/registry.ts';
+import { tpmFactor } from '../../src/factors/tpm.ts';
+import { type Approved, approveBoot } from '../../src/factors/tpm-approval.ts';
+import { type PolicyPart, parsePolicyPart } from '../../src/tpm/approvals.ts';
+import { parseEnrolment } from '../../src/tpm/enrolment.ts';
+import { recordBoot } from '../../src/tpm/event-log-record.ts';
+import { replay } from '../../src/tpm/event-log-replay.ts';
+import { extended, type PcrValues, pcrSelection } from '../../src/tpm/pcr-selection.ts';
+import type { ObservedBoot } from '../../src/tpm/platform-boot.ts';
+import type { ObserveBoot } from '../../src/tpm/sealed-key.ts';
+import { Tpm } from '../../src/tpm/tpm.ts';
+import { SoftwareTpm } from '../support/swtpm.ts';
+import { realBoot } from '../tpm/event-log-fixture.ts';
+import { evidence, Fixture, failsWith, masterKeyOf, memory, password, reveal } from './fixture.ts';
+
+const selection = pcrSelection('sha256', [4, 9]);
+const extension = Buffer.alloc(32, 0x5a); // what SoftwareTpm.extend extends
+const byTpm = (pin?: string) =>
+  pin === undefined ? { factor: 'tpm' as const, bytes: memory.take(Buffer.alloc(0)) } : evidence('tpm', pin);
+
+const nothingObserved: ObservedBoot = { platform: 'unknown', record: undefined, logged: undefined, problem: undefined };
+
+/** A vault that opens in boot states which it has approved. Version n of the system extends PCR 4 n times. */
+class ApprovalFixture extends Fixture {
+  readonly chip: SoftwareTpm;
+  readonly tpm: Tpm;
+  readonly factor: Factor;
+  readonly outdated: string[] = [];
+  observe: ObserveBoot = () => nothingObserved;
+
+  constructor(chip: SoftwareTpm) {
+    super();
+    this.chip = chip;
+    this.tpm = new Tpm({ tcti: () => chip.tcti, logger: new RecordingLogger() });
+    this.factor = tpmFactor({
+      tpm: this.tpm,
+      selection: () => selection,
+      allowZeroPcrs: () => false,
+      expected: (now) => now,
+      policy: () => 'authorize',
+      observe: (...boot) => this.observe(...boot),
+      onOutdated: (_, error) => this.outdated.push(error.code),
+      onKey: () => undefined,
+    });
+    this.open({ factors: [...builtInFactors, this.factor] });
+  }
+
+  async opens(...pin: string[]): Promise<string> {
+    return masterKeyOf(await this.keyring.unlock('home', [byTpm(...pin)]));
+  }
+
+  async approve(masterKey: string, values: PcrValues, label = 'the next one'): Promise<Approved> {
+    const piece = memory.take(Buffer.from(masterKey, 'hex'));
+    const boot = { values, label, record: undefined };
+    try {
+      return await this.keyring.revise('home', 'tpm', (context, file) =>
+        approveBoot(context, file, { tpm: this.tpm, piece, bank: 'sha256', boot }),
+      );
+    } finally {
+      piece.release();
+    }
+  }
+
+  get policy(): PolicyPart {
+    const { authorisation } = parseEnrolment('file', readFileSync(this.path('tpm-enrollment')));
+    return parsePolicyPart('file', authorisation, selection);
+  }
+
+  get labels(): string[] {
+    const { policy } = this;
+    return policy.kind === 'authorize' ? policy.approvals.map(({ label }) => label) : [];
+  }
+}
+
+function version(count: number): PcrValues {
+  let four: Buffer = Buffer.alloc(32);
+  for (let times = 0; times < count; times += 1) four = extended('sha256', four, extension);
+  return new Map([
+    [4, four],
+    [9, Buffer.alloc(32)],
+  ]);
+}
+
+describe('a tpm factor whose vault approves boot states', () => {
+  let chip: SoftwareTpm;
+  let fixture: ApprovalFixture;
+  before(async () => {
+    chip = await SoftwareTpm.start();
+  });
+  after(() => chip.remove());
+  beforeEach(async () => {
+    await boots(1);
+    fixture = new ApprovalFixture(chip);
+  });
+  afterEach(() => fixture.remove());
+
+  async function boots(count: number): Promise<void> {
+    await chip.reboot();
+    for (let times = 0; times < count; times += 1) chip.extend(4);
+  }
+
+  it('opens in the boot state of its enrolment, boot after boot, and writes nothing for it', async () => {
+    const { masterKey } = await fixture.initialise([byTpm()]);
+    const file = readFileSync(fixture.path('tpm-enrollment'));
+    for (let boot = 0; boot < 3; boot += 1) {
+      await boots(1);
+      assert.equal(await fixture.opens(), masterKey);
+    }
+    assert.ok(readFileSync(fixture.path('tpm-enrollment')).equals(file));
+  });
+
+  it('opens after an update that was approved, and then no longer in the old state', async () => {
+    const { masterKey } = await fixture.initialise([byTpm()]);
+    assert.equal((await fixture.approve(masterKey, version(2))).replaced, undefined);
+    const pending = readFileSync(fixture.path('tpm-enrollment'));
+    await boots(2);
+    assert.equal(await fixture.opens(), masterKey);
+    assert.deepEqual(fixture.labels, ['the next one']);
+    await boots(1);
+    await assert.rejects(fixture.opens(), failsWith('tpm-policy-failed', 'PCR 4 '));
+    // The file from before the update names the old state, but the TPM does not honour that any more.
+    writeFileSync(fixture.path('tpm-enrollment'), pending);
+    await assert.rejects(fixture.opens(), failsWith('tpm-approval-revoked'));
+  });
+
+  it('opens in the old state until the new one has opened it once', async () => {
+    const { masterKey } = await fixture.initialise([byTpm()]);
+    await fixture.approve(masterKey, version(2));
+    await boots(1);
+    assert.equal(await fixture.opens(), masterKey);
+    assert.deepEqual(fixture.labels, ['the boot state at enrolment', 'the next one']);
+    await boots(2);
+    assert.equal(await fixture.opens(), masterKey);
+  });
+
+  it('says which approval made room for another', async () => {
+    const { masterKey } = await fixture.initialise([byTpm()]);
+    await fixture.approve(masterKey, version(2), 'version 2');
+    assert.equal((await fixture.approve(masterKey, version(3), 'version 3')).replaced, 'version 2');
+  });
+
+  it('does not approve twice what it approved last', async () => {
+    const { masterKey } = await fixture.initialise([byTpm()]);
+    await fixture.approve(masterKey, version(2));
+    assert.equal((await fixture.approve(masterKey, version(2))).bytes, undefined);
+  });
+
+  it('approves nothing with the key of another vault', async () => {
+    await fixture.initialise([byTpm()]);
+    await assert.rejects(fixture.approve('11'.repeat(32), version(2)), failsWith('tpm-approval-key-wrong'));
+  });
+
+  it('approves nothing that lacks one of its PCRs', async () => {
+    const { masterKey } = await fixture.initialise([byTpm()]);
+    await assert.rejects(fixture.approve(masterKey, new Map([[4, Buffer.alloc(32)]])), failsWith('tpm-boot-unfit', 'sha256:4,9'));
+  });
+
+  it('asks for its PIN in every boot state', async () => {
+    const { masterKey } = await fixture.initialise([byTpm('4711')]);
+    await fixture.approve(masterKey, version(2));
+    await boots(2);
+    await assert.rejects(fixture.opens('4712'), failsWith('authentication-failed'));
+    assert.equal(await fixture.opens('4711'), masterKey);
+  });
+
+  it('opens although its file cannot be written, says so, and revokes all the same', async () => {
+    const { masterKey } = await fixture.initialise([byTpm()]);
+    await fixture.approve(masterKey, version(2));
+    await boots(2);
+    const { context } = readEnrolment(memory, fixture.directory, 'home');
+    const file = { path: join(fixture.directory, 'gone', 'file'), bytes: readFileSync(fixture.path('tpm-enrollment')) };
+    const piece = await fixture.factor.unwrap(context, file, byTpm().bytes);
+    assert.equal(piece && reveal(piece), masterKey);
+    assert.deepEqual(fixture.outdated, ['storage-failed']);
+    await boots(1);
+    await assert.rejects(fixture.opens(), failsWith('tpm-approval-revoked'));
+    await boots(2);
+    assert.equal(await fixture.opens(), masterKey);
+    assert.deepEqual(fixture.labels, ['the next one']);
+  });
+
+  it('opens with the password as before when the boot state is not approved', async () => {
+    const { masterKey } = await fixture.initialise([byTpm(), password()]);
+    await boots(3);
+    await assert.rejects(fixture.opens(), failsWith('tpm-policy-failed'));
+    assert.equal(masterKeyOf(await fixture.keyring.unlock('home', [password()])), masterKey);
+  });
+});
+
+describe('a refusal with an event log', () => {
+  let chip: SoftwareTpm;
+  let fixture: ApprovalFixture;
+  before(async () => {
+    chip = await SoftwareTpm.start();
+    fixture = new ApprovalFixture(chip);
+  });
+  after(async () => {
+    fixture.remove();
+    await chip.remove();
+  });
+
+  /** The software TPM has what the machine of the log had. */
+  async function measures(name: Parameters<typeof realBoot>[0]): Promise<void> {
+    const { log, commandLine } = realBoot(name);
+    await chip.reboot();
+    for (const event of log.events) {
+      const digest = event.digests.get('sha256');
+      if (digest !== undefined && selection.pcrs.includes(event.pcr)) {
+        chip.tool('tpm2_pcrextend', `${event.pcr}:sha256=${digest.toString('hex')}`);
+      }
+    }
+    fixture.observe = () => ({
+      platform: 'uefi',
+      record: recordBoot(log, 'sha256', new Set(selection.pcrs), commandLine),
+      logged: replay(log.events, 'sha256'),
+      problem: undefined,
+    });
+  }
+
+  it('names the PCR, what it measures, and which word of the command line is new', async () => {
+    await measures('measured-boot');
+    await fixture.initialise([byTpm()]);
+    await fixture.opens();
+    await measures('measured-boot-extra-word');
+    await assert.rejects(
+      fixture.opens(),
+      failsWith(
+        'tpm-policy-failed',
+        'PCR 9 (the kernel command line and the initial RAM disk): the kernel command line changed: with "extra=c"',
+      ),
+    );
+  });
+
+  it('names an initial RAM disk that was added', async () => {
+    await measures('measured-boot-initrd');
+    await assert.rejects(fixture.opens(), failsWith('tpm-policy-failed', 'the initial RAM disk was added'));
+  });
+});
