@@ -100,7 +100,7 @@ describe('the recipe', () => {
 function packageFiles(init: string): ReadonlyMap<string, readonly string[]> {
   const text = textOf(recipePath).replaceAll('\\\n', ' ');
   const files = new Map<string, string[]>();
-  for (const [, name = '', value = ''] of text.matchAll(/^FILES:\$\{PN\}(-\w+)? \+?= "(.*)"$/gm)) {
+  for (const [, name = '', value = ''] of text.matchAll(/^FILES:\$\{PN\}(-[\w-]+)? \+?= "(.*)"$/gm)) {
     const chosen = value.replace(/\$\{@bb\.utils\.contains\('DISTRO_FEATURES', '(\w+)', '(.*?)', '(.*?)', d\)\}/, (...match) =>
       match[1] === init ? match[2] : match[3],
     );

@@ -65,7 +65,7 @@ link_node() {
 }
 
 here=$(cd "$(dirname "$0")" && pwd)
-parts=common,profile,secrets,cli,config,completion,doc,licences
+parts=common,profile,secrets,cli,config,update-hooks,completion,doc,licences
 init=
 node=/usr/bin/node
 systemd_units=/usr/lib/systemd/system

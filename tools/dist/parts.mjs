@@ -25,7 +25,7 @@ export function layOutParts({ root, build, parts }) {
   const put = (part, from, to) => {
     const place = join(parts, part, to);
     mkdirSync(dirname(place), { recursive: true });
-    cpSync(from, place, { recursive: true });
+    cpSync(from, place, { recursive: true, filter: (path) => !path.endsWith('/README.md') });
   };
   putPrograms(build, put);
   mkdirSync(join(parts, 'cli/usr/bin'), { recursive: true });
@@ -34,15 +34,15 @@ export function layOutParts({ root, build, parts }) {
   for (const shell of ['bash-completion', 'zsh', 'fish'])
     put('completion', join(build, 'share', shell), join('usr/share', shell));
   put('config', join(root, 'app/etc/config.toml'), 'etc/pds/config.toml');
-  for (const name of initSystems(root)) putServices(root, name, put);
+  for (const name of foldersOf(join(root, 'app/init'))) {
+    if (name === 'update-hooks') put(name, join(root, 'app/init', name), `${home}/update-hooks`);
+    else putServices(root, name, put);
+  }
 }
 
-/** Init systems that this checkout has service files for. */
-export function initSystems(root) {
-  return readdirSync(join(root, 'app/init'), { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .map(({ name }) => name)
-    .sort();
+function foldersOf(directory) {
+  const folders = readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  return folders.map(({ name }) => name).sort();
 }
 
 /** A native module goes with the one program that loads it, or to the part `common`. */
@@ -69,8 +69,7 @@ function putPrograms(build, put) {
 
 function putServices(root, name, put) {
   const source = join(root, 'app/init', name);
-  const folders = readdirSync(source, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-  for (const { name: folder } of folders) {
+  for (const folder of foldersOf(source)) {
     const place = initPlaces[name]?.[folder];
     if (place === undefined) throw new TypeError(`tools/dist/parts.mjs does not say where app/init/${name}/${folder} goes`);
     put(`init-${name}`, join(source, folder), place);

@@ -45,7 +45,7 @@ do_install() {
     install -d ${D}${localstatedir}/lib/pds
 }
 
-PACKAGE_BEFORE_PN = "${PN}-profile ${PN}-secrets ${PN}-cli ${PN}-completion ${PN}-openrc ${PN}-systemd ${PN}-sysvinit"
+PACKAGE_BEFORE_PN = "${PN}-profile ${PN}-secrets ${PN}-cli ${PN}-update-hooks ${PN}-completion ${PN}-openrc ${PN}-systemd ${PN}-sysvinit"
 
 HOME_DIR = "${nonarch_libdir}/open-sesame"
 FILES:${PN} = "${HOME_DIR}/lib ${sysconfdir}/pds"
@@ -57,6 +57,7 @@ FILES:${PN}-secrets = " \
     ${HOME_DIR}/lib/native/node-rs-argon2* \
 "
 FILES:${PN}-cli = "${bindir}/sesame ${HOME_DIR}/bin/sesame ${HOME_DIR}/lib/sesame*"
+FILES:${PN}-update-hooks = "${HOME_DIR}/update-hooks"
 FILES:${PN}-completion = "${datadir}/bash-completion ${datadir}/zsh ${datadir}/fish"
 FILES:${PN}-openrc = "${HOME_DIR}/openrc ${sysconfdir}/conf.d"
 FILES:${PN}-openrc += "${@bb.utils.contains('DISTRO_FEATURES', 'openrc', '${sysconfdir}/init.d', '', d)}"
@@ -72,6 +73,7 @@ RDEPENDS:${PN} += "${OPEN_SESAME_NODE} open-sesame-users"
 RDEPENDS:${PN}-profile = "${PN}"
 RDEPENDS:${PN}-secrets = "${PN} ${PN}-profile"
 RDEPENDS:${PN}-cli = "${PN}"
+RDEPENDS:${PN}-update-hooks = "${PN}-cli"
 RDEPENDS:${PN}-openrc = "${PN}-profile ${PN}-secrets"
 RDEPENDS:${PN}-systemd = "${PN}-profile ${PN}-secrets"
 RDEPENDS:${PN}-sysvinit = "${PN}-profile ${PN}-secrets"
