@@ -4,6 +4,7 @@ import { profileCommands } from './definitions/profile.ts';
 import { secretCommands } from './definitions/secret.ts';
 import { sshCommands } from './definitions/ssh.ts';
 import { systemCommands } from './definitions/system.ts';
+import { tpmCommands } from './definitions/tpm.ts';
 import { vaultCommands } from './definitions/vault.ts';
 
 /** Every command, in the order in which help and manual pages show them. */
@@ -12,5 +13,6 @@ export const commands: readonly CommandDefinition[] = [
   ...secretCommands,
   ...profileCommands,
   ...sshCommands,
+  ...tpmCommands,
   ...systemCommands,
 ];

@@ -6,10 +6,21 @@ import type { Invocation } from './invocation.ts';
 import { ask } from './terminal.ts';
 
 /** The factors that a command line can bring evidence for, by the option that says so. */
-const factorOfOption: Readonly<Record<string, string>> = { 'password-stdin': 'password', 'recovery-stdin': 'recovery' };
+const factorOfOption: Readonly<Record<string, string>> = {
+  'password-stdin': 'password',
+  'pin-stdin': 'tpm',
+  'recovery-stdin': 'recovery',
+};
 
 /** What somebody can type. */
-const nameOfEvidence: Readonly<Record<string, string>> = { password: 'password', recovery: 'recovery key' };
+const nameOfEvidence: Readonly<Record<string, string>> = {
+  password: 'password',
+  recovery: 'recovery key',
+  tpm: 'PIN of the TPM',
+};
+
+/** The option that brings what can be typed. */
+const optionOfFactor: Readonly<Record<string, string>> = { tpm: 'pin-stdin' };
 
 interface Part {
   readonly factor: string;
@@ -36,6 +47,11 @@ export class Evidence {
   /** Takes the bytes over. */
   add(factor: string, bytes: SecretBytes): void {
     this.#parts.push({ factor, bytes });
+  }
+
+  /** The machine itself is the evidence. */
+  addPresence(factor: 'tpm'): void {
+    this.add(factor, this.#memory.take(Buffer.alloc(0)));
   }
 
   /** The members of a message body, in the order of the attachment. */
@@ -103,9 +119,9 @@ export function announcesEvidence(invocation: Invocation): boolean {
   return invocation.options.some(({ long }) => Object.hasOwn(factorOfOption, long));
 }
 
-/** Whether evidence of this factor can be asked for on a terminal. */
+/** Whether evidence of this factor is asked for on a terminal. The TPM needs nobody; it says when it wants a PIN. */
 export function canBeTyped(factor: string): boolean {
-  return Object.hasOwn(nameOfEvidence, factor);
+  return factor !== 'tpm' && Object.hasOwn(nameOfEvidence, factor);
 }
 
 /**
@@ -116,7 +132,10 @@ export function askForEvidence(memory: SecretMemory, invocation: Invocation, fac
   const name = nameOfEvidence[factor];
   if (name === undefined) throw SesameError.of('factor-evidence-missing', { factor, profile });
   const answer = ask(memory, `${name} of profile ${profile}`);
-  if (answer === undefined) throw invocation.refuse(`there is no terminal to ask for the ${name} on; give --${factor}-stdin`);
+  if (answer === undefined)
+    throw invocation.refuse(
+      `there is no terminal to ask for the ${name} on; give --${optionOfFactor[factor] ?? `${factor}-stdin`}`,
+    );
   return answer;
 }
 

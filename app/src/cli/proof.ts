@@ -15,7 +15,7 @@ export function provedByChange({ policy, factors }: ReplyBody<'factor-list'>, ch
 }
 
 /**
- * Brings what the command line did not: the ssh agent signs without being asked for; for the rest somebody on the terminal is asked, unless
+ * Brings what the command line did not: the TPM is there, the ssh agent signs without being asked for; for the rest somebody on the terminal is asked, unless
  * the command line brings evidence by itself. What is still missing then, the daemon names.
  * @throws SesameError of the agent; usage without a terminal
  */
@@ -28,7 +28,8 @@ export async function proveEnrolled(
 ): Promise<void> {
   for (const factor of factors) {
     if (evidence.has(factor)) continue;
-    if (factor === 'ssh-agent') evidence.add(factor, await signWithEnrolledKey(session, invocation, profile, 'enrol'));
+    if (factor === 'tpm') evidence.addPresence(factor);
+    else if (factor === 'ssh-agent') evidence.add(factor, await signWithEnrolledKey(session, invocation, profile, 'enrol'));
     else if (!announcesEvidence(invocation)) evidence.add(factor, askForEvidence(session.memory, invocation, factor, profile));
   }
 }
@@ -45,6 +46,7 @@ export async function proveNew(
   factor: string,
 ): Promise<string | undefined> {
   if (evidence.has(factor)) return undefined;
+  if (factor === 'tpm') evidence.addPresence(factor);
   if (factor === 'ssh-agent') {
     const signed = await signWithNewKey(session, invocation, profile);
     evidence.add(factor, signed.evidence);

@@ -54,15 +54,7 @@ class TpmFixture extends Fixture {
   /** What the file holds, unsealed by tpm2-tools. */
   unsealedByTools(): Buffer {
     const { sealed } = parseEnrolment('file', readFileSync(this.path('tpm-enrollment')));
-    writeFileSync(join(this.chip.directory, 'public'), sealed.publicArea);
-    writeFileSync(join(this.chip.directory, 'private'), sealed.privateArea);
-    this.chip.tool('tpm2_load', '-C', '0x81000001', '-u', 'public', '-r', 'private', '-c', 'object');
-    this.chip.tool('tpm2_flushcontext', '-t');
-    try {
-      return this.chip.tool('tpm2_unseal', '-c', 'object', '-p', 'pcr:sha256:0,7');
-    } finally {
-      this.chip.tool('tpm2_flushcontext', '-t');
-    }
+    return this.chip.unsealWithTools(sealed, 'pcr:sha256:0,7');
   }
 }
 

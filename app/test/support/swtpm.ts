@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -72,6 +72,19 @@ export class SoftwareTpm {
     const { status, stdout, stderr } = this.tools(program, ...words);
     if (status !== 0) throw new Error(`${program} ${words.join(' ')}: ${stderr}`);
     return stdout;
+  }
+
+  /** What tpm2-tools unseal under the storage root key. @param policy such as `pcr:sha256:7` */
+  unsealWithTools({ publicArea, privateArea }: { publicArea: Buffer; privateArea: Buffer }, policy: string): Buffer {
+    writeFileSync(join(this.directory, 'public'), publicArea);
+    writeFileSync(join(this.directory, 'private'), privateArea);
+    this.tool('tpm2_load', '-C', '0x81000001', '-u', 'public', '-r', 'private', '-c', 'object');
+    this.tool('tpm2_flushcontext', '-t');
+    try {
+      return this.tool('tpm2_unseal', '-c', 'object', '-p', policy);
+    } finally {
+      this.tool('tpm2_flushcontext', '-t');
+    }
   }
 
   extend(pcr: number, bank = 'sha256'): void {

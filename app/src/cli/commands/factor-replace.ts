@@ -3,6 +3,7 @@ import { SesameError } from '../../core/errors.ts';
 import { Exit, type ExitCode } from '../../core/exit.ts';
 import { type Evidence, withEvidence } from '../evidence.ts';
 import type { Invocation } from '../invocation.ts';
+import { keepPin } from '../pin.ts';
 import { provedByChange, proveEnrolled, proveNew } from '../proof.ts';
 import { printWithRecoveryKey } from '../recovery-key.ts';
 import { checkProfileNames, profileOf, type Session, withSession } from '../session.ts';
@@ -12,11 +13,15 @@ import { say } from '../streams.ts';
 const replaceTimeoutMs = 600_000;
 
 export async function run(invocation: Invocation): Promise<ExitCode> {
-  const factor = invocation.required(0);
+  return replaceFactor(invocation, invocation.required(0));
+}
+
+export async function replaceFactor(invocation: Invocation, factor: string): Promise<ExitCode> {
   checkProfileNames(invocation);
   return withSession(async (session) => {
     const profile = await profileOf(session, invocation);
     return withEvidence(session.memory, invocation, async (evidence) => {
+      if (factor === 'tpm') await keepPin(session, invocation, profile, evidence);
       await prove(session, invocation, { profile, factor, evidence });
       await replace(session, invocation, { profile, factor, evidence });
       return Exit.done;

@@ -29,13 +29,15 @@ export async function run(invocation: Invocation): Promise<ExitCode> {
   });
 }
 
-/** First what the command line brings, then the ssh agent, which needs nobody, then whoever sits at the terminal. */
+/** First what the command line brings, then the TPM and the ssh agent, which need nobody, then whoever sits at the terminal. */
 async function present(session: Session, invocation: Invocation, profile: string): Promise<Result> {
-  const silent = announcesEvidence(invocation) || invocation.flag('ssh-agent');
+  const silent = announcesEvidence(invocation) || invocation.flag('ssh-agent') || invocation.flag('tpm');
   let result = announcesEvidence(invocation)
     ? await withEvidence(session.memory, invocation, (evidence) => send(session, profile, evidence))
     : await nothingYet(session, profile);
-  if (result.state === 'partial' && (wants(result, 'ssh-agent') || invocation.flag('ssh-agent')))
+  if (result.state === 'partial' && !invocation.flag('ssh-agent') && (wants(result, 'tpm') || invocation.flag('tpm')))
+    result = (await presentTpm(session, invocation, profile, result)) ?? result;
+  if (result.state === 'partial' && !invocation.flag('tpm') && (wants(result, 'ssh-agent') || invocation.flag('ssh-agent')))
     result = (await presentAgent(session, invocation, profile, result)) ?? result;
   while (!silent && result.state === 'partial') {
     const factor = nextToAsk(result);
@@ -53,6 +55,27 @@ async function nothingYet({ bus }: Session, profile: string): Promise<Result> {
 
 function wants({ remaining = [] }: Result, factor: string): boolean {
   return remaining.includes(factor);
+}
+
+/** @returns undefined when the TPM does not open and something else may */
+async function presentTpm(
+  session: Session,
+  invocation: Invocation,
+  profile: string,
+  { remaining = [] }: Result,
+): Promise<Result | undefined> {
+  const { memory } = session;
+  try {
+    return await sendOne(session, profile, 'tpm', memory.take(Buffer.alloc(0)));
+  } catch (thrown) {
+    if (!(thrown instanceof SesameError)) throw thrown;
+    if (thrown.code === 'tpm-pin-missing' && hasTerminal())
+      return await sendOne(session, profile, 'tpm', askForEvidence(memory, invocation, 'tpm', profile));
+    const others = hasTerminal() && remaining.some(canBeTyped) && !invocation.flag('tpm');
+    if (!others || !thrown.code.startsWith('tpm-')) throw thrown;
+    say(thrown.message);
+    return undefined;
+  }
 }
 
 /** @returns undefined when the agent cannot serve and something else may */

@@ -17,6 +17,13 @@ export const passwordStdin: OptionDefinition = {
   description: 'read the password from standard input, one line; without it a terminal is asked',
 };
 
+export const pinStdin: OptionDefinition = {
+  long: 'pin-stdin',
+  description: 'read the PIN of the TPM from standard input, one line of 1 to 32 bytes',
+};
+
+export const noPin: OptionDefinition = { long: 'no-pin', description: 'with a TPM that had a PIN: none from now on' };
+
 export const recoveryStdin: OptionDefinition = {
   long: 'recovery-stdin',
   description: 'read the recovery key from standard input, one line',

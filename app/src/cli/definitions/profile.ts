@@ -5,7 +5,9 @@ import {
   agentSocket,
   evidenceOrder,
   jsonOption,
+  noPin,
   passwordStdin,
+  pinStdin,
   profileArgument,
   profileOption,
   recoveryStdin,
@@ -14,7 +16,7 @@ import {
 
 const factorArgument: ArgumentDefinition = {
   name: 'FACTOR',
-  choices: ['password', 'ssh-agent', 'recovery'],
+  choices: ['password', 'ssh-agent', 'tpm', 'recovery'],
   description: 'the factor',
 };
 
@@ -84,11 +86,11 @@ export const profileCommands: readonly CommandDefinition[] = [
     summary: 'add a way into a vault',
     description: [
       'The vault must be unlocked. Where the policy is "all", the evidence of every enrolled factor is needed as well. `factor add recovery` ' +
-        'makes a recovery key and prints it on standard output, once. `factor add ssh-agent` enrols a key of the ssh agent, as `sesame ssh enroll` does.',
+        'makes a recovery key and prints it on standard output, once. `factor add ssh-agent` enrols a key of the ssh agent, as `sesame ssh enroll` does; `factor add tpm` binds it to this machine and its boot state, as `sesame tpm enroll` does.',
       evidenceOrder,
     ],
     arguments: [factorArgument],
-    options: [profileOption, passwordStdin, recoveryStdin, ...sshKeyOptions, jsonOption],
+    options: [profileOption, passwordStdin, pinStdin, recoveryStdin, ...sshKeyOptions, jsonOption],
     examples: [{ text: 'A recovery key for a vault that has none', line: 'sesame factor add recovery -p device' }],
     exits: [
       Exit.notInitialised,
@@ -113,7 +115,7 @@ export const profileCommands: readonly CommandDefinition[] = [
       evidenceOrder,
     ],
     arguments: [factorArgument],
-    options: [profileOption, passwordStdin, recoveryStdin, ...sshKeyOptions, jsonOption],
+    options: [profileOption, passwordStdin, pinStdin, noPin, recoveryStdin, ...sshKeyOptions, jsonOption],
     examples: [{ text: 'Change the password', line: 'sesame factor replace password -p device' }],
     exits: [
       Exit.notInitialised,
@@ -134,7 +136,7 @@ export const profileCommands: readonly CommandDefinition[] = [
       evidenceOrder,
     ],
     arguments: [factorArgument],
-    options: [profileOption, passwordStdin, recoveryStdin, agentSocket],
+    options: [profileOption, passwordStdin, pinStdin, recoveryStdin, agentSocket],
     examples: [{ text: 'Remove the recovery key', line: 'sesame factor remove recovery -p device' }],
     exits: [
       Exit.notInitialised,

@@ -7,6 +7,7 @@ import {
   jsonOption,
   noRecoveryKey,
   passwordStdin,
+  pinStdin,
   profileOption,
   recoveryKey,
   recoveryManners,
@@ -31,13 +32,14 @@ export const vaultCommands: readonly CommandDefinition[] = [
       {
         long: 'factor',
         value: 'FACTOR',
-        choices: ['password', 'ssh-agent'],
+        choices: ['password', 'ssh-agent', 'tpm'],
         repeated: true,
         list: true,
         description:
           'a factor that opens the vault; several are given separated by commas, or each by an option of its own (default: password)',
       },
       passwordStdin,
+      pinStdin,
       ...sshKeyOptions,
       {
         long: 'policy',
@@ -57,7 +59,15 @@ export const vaultCommands: readonly CommandDefinition[] = [
         line: 'sesame init -p device --factor password --password-stdin --json < password-file',
       },
     ],
-    exits: [Exit.denied, Exit.notFound, Exit.alreadySo, Exit.authenticationFailed, Exit.storage, Exit.unreachable],
+    exits: [
+      Exit.denied,
+      Exit.notFound,
+      Exit.alreadySo,
+      Exit.authenticationFailed,
+      Exit.tpmUnavailable,
+      Exit.storage,
+      Exit.unreachable,
+    ],
     load: () => import('../commands/init.ts'),
   },
   {
@@ -88,6 +98,8 @@ export const vaultCommands: readonly CommandDefinition[] = [
       'Sends the evidence to daemon-secrets, which verifies it by opening the vault. Keys never leave the daemon.',
       'Where the policy asks for several factors and only some are given, the vault is unlocked in part: the missing ones are named on standard ' +
         'error, exit code 4, and there are two minutes to bring them. On a terminal they are asked for at once.',
+      'Where the TPM is enrolled it is used without being asked for; where it has a PIN, that is asked for. If the boot state changed (exit 9) or the ' +
+        'TPM cannot be used (exit 10), the other factors follow on a terminal.',
       'Where a key of the ssh agent is enrolled and an agent is there, such as that of `ssh -A`, it is used without being asked for. If it does not ' +
         'hold the key, the other factors follow.',
       evidenceOrder,
@@ -96,7 +108,9 @@ export const vaultCommands: readonly CommandDefinition[] = [
     options: [
       profileOption,
       passwordStdin,
+      pinStdin,
       recoveryStdin,
+      { long: 'tpm', description: 'use the TPM and ask for nothing else' },
       { long: 'ssh-agent', description: 'use the ssh agent and ask for nothing else' },
       agentSocket,
       jsonOption,
@@ -113,6 +127,8 @@ export const vaultCommands: readonly CommandDefinition[] = [
       Exit.notFound,
       Exit.alreadySo,
       Exit.authenticationFailed,
+      Exit.bootStateChanged,
+      Exit.tpmUnavailable,
       Exit.damaged,
       Exit.unreachable,
     ],
@@ -143,6 +159,7 @@ export const vaultCommands: readonly CommandDefinition[] = [
     options: [
       profileOption,
       passwordStdin,
+      pinStdin,
       recoveryStdin,
       agentSocket,
       { long: 'drop', value: 'FACTOR', repeated: true, description: 'a factor that will not open the vault any more' },

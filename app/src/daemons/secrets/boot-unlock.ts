@@ -40,7 +40,7 @@ export async function unlockAtBoot(
   // Also when nothing opened: what starts later has no business with the TPM either.
   if (cap === undefined || profiles.length === 0) return;
   try {
-    await auditor.change({ action: 'tpm-cap', profile: '*', key: `PCR ${cap.pcr}`, sender }, () => binding.capBootState());
+    await auditor.change(binding.capOperation(cap.pcr, sender), () => binding.capBootState());
   } catch (thrown) {
     logger.error('the boot state could not be capped', { pcr: cap.pcr, cause: describe(thrown) });
   }

@@ -94,6 +94,14 @@ async function start(foundation: Foundation): Promise<Service> {
   const reportVaults = (): void => {
     for (const profile of keyring.profiles()) changed(profile, stateOf(profile));
   };
+  let opening: Promise<void> | undefined;
+  /** Once, as soon as daemon-profile is there to record it. */
+  const openAutomatically = (): Promise<void> => {
+    opening ??= automaticProfiles(connected(), configuration())
+      .then((profiles) => unlockAtBoot({ vaultOptions, binding, logger, sender: daemonSender(name) }, profiles))
+      .catch((thrown: unknown) => logger.error('no vault was opened automatically', { cause: describe(thrown) }));
+    return opening;
+  };
   bus = await BusClient.connect({
     memory,
     clock,
@@ -117,7 +125,9 @@ async function start(foundation: Foundation): Promise<Service> {
     },
     // The first connection is made before `connect` returns.
     onConnect: () => {
-      if (bus !== undefined) reportVaults();
+      if (bus === undefined) return;
+      reportVaults();
+      void openAutomatically();
     },
     onDisconnect: (error) => logger.warn('the bus is out of reach; trying again', { cause: error.message }),
     onEvent: (event) => {
@@ -132,12 +142,8 @@ async function start(foundation: Foundation): Promise<Service> {
   });
   if (bus.connected) reportVaults();
   await bus.subscribe(['profile-changed']);
-  const opening = unlockAtBoot(
-    { vaultOptions, binding, logger, sender: daemonSender(name) },
-    await automaticProfiles(bus, configuration()),
-  );
-  // Who starts after this service finds its vaults open; a slow TPM does not hold the device up.
-  await Promise.race([opening, sleep(readyAfterMs, undefined, { ref: false })]);
+  // Who starts after this service finds its vaults open; neither a slow TPM nor a missing daemon-profile holds the device up.
+  if (bus.connected) await Promise.race([openAutomatically(), sleep(readyAfterMs, undefined, { ref: false })]);
 
   return {
     reconfigure: () => undefined,

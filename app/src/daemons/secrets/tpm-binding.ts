@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import type { Sender } from '../../bus/handler.ts';
 import type { Configuration } from '../../config/configuration.ts';
 import type { Logger } from '../../core/log.ts';
 import type { Factor } from '../../factors/factor.ts';
@@ -8,6 +9,7 @@ import type { SecretBytes } from '../../memory/secret-bytes.ts';
 import { type PcrBank, type PcrSelection, type PcrValues, pcrSelection } from '../../tpm/pcr-selection.ts';
 import { beforeCap, capBootState } from '../../tpm/sealed-key.ts';
 import { Tpm } from '../../tpm/tpm.ts';
+import type { AuditedOperation } from './auditor.ts';
 
 export interface TpmBindingOptions {
   /** `vaults/`. */
@@ -67,6 +69,11 @@ export class TpmBinding {
     const { cap } = this;
     if (cap !== undefined && !(await this.isCapped())) await this.tpm.converse((esys) => capBootState(esys, cap.bank, cap.pcr));
     return cap;
+  }
+
+  /** The entry that capping leaves. It concerns the whole device, and the default profile stands for that. */
+  capOperation(pcr: number, sender: Sender): AuditedOperation {
+    return { action: 'tpm-cap', profile: this.#configuration().global.default_profile, key: `PCR ${pcr}`, sender };
   }
 
   /** A new seal is for the next boot, before anybody caps it. */

@@ -61,8 +61,7 @@ export function tpmHandlers(binding: TpmBinding, auditor: Auditor): Handlers {
     async 'tpm-cap'({ sender }) {
       const { cap } = binding;
       if (cap === undefined) throw SesameError.of('tpm-cap-unset', {});
-      const operation = { action: 'tpm-cap', profile: '*', key: `PCR ${cap.pcr}`, sender };
-      await auditor.change(operation, () => binding.capBootState());
+      await auditor.change(binding.capOperation(cap.pcr, sender), () => binding.capBootState());
       return { body: cap };
     },
   };

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+import type { Requester } from '../../bus/blocking-client.ts';
+import type { ReplyBody } from '../../bus/messages.ts';
+import type { Configuration } from '../../config/configuration.ts';
+import { SesameError } from '../../core/errors.ts';
+import { tpmTimeoutMs } from '../tpm.ts';
+import { type Check, fail, pass, warn } from './check.ts';
+
+type Status = ReplyBody<'tpm-status'>;
+
+/** A device that neither has nor wants a TPM is not examined for one. */
+export async function examineTpm(bus: Requester | undefined, configuration: Configuration | undefined): Promise<Check[]> {
+  if (bus === undefined) return [];
+  const wanting = Object.entries(configuration?.profiles ?? {}).filter(([, { unlock }]) => unlock === 'tpm');
+  try {
+    const { body } = await bus.request('tpm-status', {}, undefined, { timeoutMs: tpmTimeoutMs });
+    const missing = wanting
+      .map(([profile]) => profile)
+      .filter((profile) => !body.enrolments.some((entry) => entry.profile === profile));
+    return [examineChip(body), ...body.enrolments.map(examineEnrolment), ...missing.map(notEnrolled)];
+  } catch (thrown) {
+    if (!(thrown instanceof SesameError)) throw thrown;
+    if (thrown.exit !== 10) return [warn('tpm', thrown.message, 'run this as an administrator to see it')];
+    const id = 'tpm';
+    if (wanting.length === 0) return [pass(id, `not in use: ${thrown.message}`)];
+    return [fail(id, thrown.message, `profile ${wanting.map(([name]) => name).join(', ')} does not open by itself without it`)];
+  }
+}
+
+function examineChip(status: Status): Check {
+  const name = `${status.manufacturer} ${status.model} at ${status.tcti}`;
+  const room = `${status.persistent_handles_left} persistent handles left`;
+  const guesses = `${status.tries} of ${status.maximum_tries} wrong PINs`;
+  if (status.locked_out)
+    return fail('tpm', `${name}: locked out after ${guesses}`, `wait ${status.try_interval_seconds} s with power on`);
+  if (status.nv_recovery_ms > 0)
+    return warn('tpm', `${name}: its NV memory is written too often`, 'write to it less, it wears out');
+  if (status.tries > 0) return warn('tpm', `${name}: ${guesses}, ${room}`, 'somebody, or a power cut, gave a wrong PIN');
+  return pass('tpm', `${name}, ${guesses}, ${room}`);
+}
+
+function examineEnrolment({ profile, bank, pcrs, changed, capped, handle }: Status['enrolments'][number]): Check {
+  const id = `tpm/${profile}`;
+  const sealed = `sealed to PCR ${pcrs.join(', ')} (${bank}) under 0x${handle.toString(16)}`;
+  if (capped) return pass(id, `${sealed}, capped until the next boot`);
+  if (changed.length === 0) return pass(id, sealed);
+  return fail(
+    id,
+    `${sealed}, but this boot differs in PCR ${changed.join(', ')}`,
+    `if that is right: sesame tpm reseal -p ${profile}`,
+  );
+}
+
+function notEnrolled(profile: string): Check {
+  return warn(
+    `tpm/${profile}`,
+    'the profile is to open by itself and has no TPM factor',
+    `enrol it: sesame tpm enroll -p ${profile}`,
+  );
+}
