@@ -1,0 +1,4 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+set -eu
+sh "$(dirname "$0")/../common/data-partition.sh" "$BINARIES_DIR/data.ext4"
