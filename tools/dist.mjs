@@ -4,9 +4,10 @@
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { checksumLines, filesBelow, pack, plainModes, sha256 } from './dist/archive.mjs';
+import { layOutExternalTree, writeHashFile } from './dist/buildroot.mjs';
 import { componentsOf } from './dist/components.mjs';
 import { writeLicences } from './dist/licences.mjs';
 import { layOutParts } from './dist/parts.mjs';
@@ -76,6 +77,21 @@ function makeRelease({ architecture, libc, epoch, work }) {
   return { archive, parts };
 }
 
+/** The external tree for Buildroot, for whoever has no checkout. */
+function makeExternalTree(archives) {
+  const base = `${name}-${project.version}-buildroot`;
+  const work = mkdtempSync(join(tmpdir(), 'open-sesame-dist-'));
+  try {
+    layOutExternalTree({ root, directory: join(work, base), archives });
+    plainModes(join(work, base));
+    const archive = join(out, `${base}.tar.gz`);
+    pack({ parent: work, name: base, epoch, archive });
+    return { name: basename(archive), digest: sha256(readFileSync(archive)) };
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
 /** What each part takes on a device, in KiB, one line for each release. */
 function sizes(parts) {
   const bytes = new Map();
@@ -88,7 +104,7 @@ function sizes(parts) {
 
 const epoch = sourceDateEpoch();
 mkdirSync(out, { recursive: true });
-const lines = [];
+const archives = [];
 for (const architecture of options.architecture) {
   for (const libc of options.libc) {
     if (architectures[architecture] === undefined || libcs[libc] === undefined)
@@ -97,11 +113,13 @@ for (const architecture of options.architecture) {
     try {
       const { archive, parts } = makeRelease({ architecture, libc, epoch, work });
       const bytes = readFileSync(archive);
-      lines.push(`${sha256(bytes)}  ${archive.slice(out.length + 1)}\n`);
+      archives.push({ name: basename(archive), digest: sha256(bytes) });
       say(`${archive}: ${Math.ceil(bytes.length / 1024)} KiB; unpacked, in KiB: ${sizes(parts)}`);
     } finally {
       rmSync(work, { recursive: true, force: true });
     }
   }
 }
-writeFileSync(join(out, 'SHA256SUMS'), lines.join(''));
+writeHashFile(out, archives);
+archives.push(makeExternalTree(archives));
+writeFileSync(join(out, 'SHA256SUMS'), archives.map(({ name, digest }) => `${digest}  ${name}\n`).join(''));

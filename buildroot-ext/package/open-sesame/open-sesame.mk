@@ -55,6 +55,19 @@ define OPEN_SESAME_INSTALL_INIT_OPENRC
 	$(call OPEN_SESAME_INSTALL_PARTS,licences,--init openrc)
 endef
 
+define OPEN_SESAME_INSTALL_INIT_SYSTEMD
+	$(call OPEN_SESAME_INSTALL_PARTS,licences,--init systemd)
+endef
+
+# Buildroot's rcS starts what is called S followed by two digits, in this order.
+define OPEN_SESAME_INSTALL_INIT_SYSV
+	$(call OPEN_SESAME_INSTALL_PARTS,licences,--init sysvinit)
+	$(if $(BR2_PACKAGE_OPEN_SESAME_PROFILE), \
+		ln -sf open-sesame-profile $(TARGET_DIR)/etc/init.d/S80open-sesame-profile)
+	$(if $(BR2_PACKAGE_OPEN_SESAME_SECRETS), \
+		ln -sf open-sesame-secrets $(TARGET_DIR)/etc/init.d/S81open-sesame-secrets)
+endef
+
 # Ids are fixed: they own files on a partition that outlives the image.
 define OPEN_SESAME_USERS
 	pds-profile 900 pds 900 * - /bin/false - daemon-profile of Open Sesame
