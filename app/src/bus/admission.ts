@@ -4,8 +4,9 @@ import type { SecurityLevel } from '../core/clearance.ts';
 import type { Clock } from '../core/clock.ts';
 import { asSesameError, describe, SesameError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
+import { TokenBuckets } from '../core/rate-limit.ts';
 import type { NoiseSuite } from '../crypto/noise.ts';
-import { type PeerCredentials, peerCredentials } from '../linux/peer.ts';
+import { type PeerCredentials, peerCredentials, peerUnit } from '../linux/peer.ts';
 import type { SecretMemory } from '../memory/secret-bytes.ts';
 import type { Identity } from './connection.ts';
 import { mostDemanding } from './fairness.ts';
@@ -14,7 +15,6 @@ import { type Refusal, refusals, respond, type Session } from './handshake.ts';
 import type { KeyPair } from './keys.ts';
 import { mostLingering, mostUnfinishedHandshakes } from './limits.ts';
 import type { BusObserver } from './observer.ts';
-import { TokenBuckets } from './rate-limit.ts';
 import type { KeyRegistry } from './registry.ts';
 
 /** How long a refused connection is kept so that the refusal arrives, in milliseconds. */
@@ -26,9 +26,15 @@ const refusalsLoggedPerSecond = 0.1;
 /** Names that only a registered key may give. */
 const reservedName = /^(bus$|daemon-)/;
 
+/** What the kernel says of the other end. */
+export interface Peer extends PeerCredentials {
+  /** The service that it belongs to. Found out when it is first asked for. */
+  unit(): string | undefined;
+}
+
 /** Who a connection is by the configuration: undefined when it matches no client. */
 export type Identify = (
-  peer: PeerCredentials,
+  peer: Peer,
   publicKey: Buffer | undefined,
 ) => { readonly name: string | undefined; readonly clearance: SecurityLevel } | undefined;
 
@@ -73,7 +79,7 @@ export class Admission {
     socket.on('error', (thrown) => this.#options.logger.debug('a connection failed', { cause: thrown.message }));
     socket.pause();
     try {
-      const peer = peerCredentials(socket);
+      const peer = peerOf(socket);
       if (this.#mayBeKnown(peer)) {
         void this.#shakeHands(socket, peer);
         return;
@@ -92,11 +98,11 @@ export class Admission {
     for (const socket of this.#lingering) socket.destroy();
   }
 
-  #mayBeKnown(peer: PeerCredentials): boolean {
+  #mayBeKnown(peer: Peer): boolean {
     return this.#options.identify(peer, undefined) !== undefined || this.#options.registry.knowsUid(peer.uid);
   }
 
-  async #shakeHands(socket: Socket, peer: PeerCredentials): Promise<void> {
+  async #shakeHands(socket: Socket, peer: Peer): Promise<void> {
     const { memory, suite, busKeys, logger } = this.#options;
     const entry = this.#enter(socket, peer.uid);
     let session: Session & { readonly busKey: KeyPair };
@@ -118,7 +124,7 @@ export class Admission {
     }
   }
 
-  #admit(socket: Socket, session: Session & { readonly busKey: KeyPair }, peer: PeerCredentials): void {
+  #admit(socket: Socket, session: Session & { readonly busKey: KeyPair }, peer: Peer): void {
     const { registry, identify, observer, logger, admitted } = this.#options;
     const { remotePublicKey, busKey } = session;
     const registered = registry.find(remotePublicKey, peer.uid);
@@ -178,4 +184,17 @@ export class Admission {
       this.#lingering.delete(socket);
     });
   }
+}
+
+function peerOf(socket: Socket): Peer {
+  let asked = false;
+  let unit: string | undefined;
+  return {
+    ...peerCredentials(socket),
+    unit() {
+      if (!asked) unit = peerUnit(socket);
+      asked = true;
+      return unit;
+    },
+  };
 }

@@ -2,6 +2,7 @@
 import { clears } from '../core/clearance.ts';
 import { asSesameError, describe, SesameError, unreachable } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
+import type { TokenBuckets } from '../core/rate-limit.ts';
 import type { SecretMemory } from '../memory/secret-bytes.ts';
 import { type Answer, answerRequest, errorAnswer } from './answer.ts';
 import { Claims } from './claims.ts';
@@ -13,7 +14,6 @@ import { mostAttached, mostAttachedOfOneClient } from './limits.ts';
 import { longestBody } from './longest-body.ts';
 import { type RequestKind, requests } from './messages.ts';
 import type { BusObserver } from './observer.ts';
-import type { TokenBuckets } from './rate-limit.ts';
 import type { Relay } from './relay.ts';
 import { decodeRequestBody, isEventKind, isRequestKind } from './validation.ts';
 

@@ -2,12 +2,14 @@
 import type { Socket } from 'node:net';
 import { constants } from 'node:os';
 import { assert, SesameError } from '../core/errors.ts';
-import { describeErrno, getsockopt } from './libc.ts';
+import { close, describeErrno, getsockopt, pidfdOpen, pidfdSendSignal } from './libc.ts';
+import { serviceUnit } from './unit.ts';
 
 // asm-generic/socket.h, the same on x86_64 and aarch64.
 const solSocket = 1;
 const soPeerCred = 17;
 const soPeerGroups = 59;
+const soPeerPidfd = 77;
 
 const { ENOPROTOOPT, ERANGE } = constants.errno;
 
@@ -41,6 +43,36 @@ export function descriptorCredentials(descriptor: number): PeerCredentials {
     gid: credentials.readUInt32LE(8),
     groups: peerGroups(descriptor),
   };
+}
+
+/**
+ * The service of the process at the other end, by its cgroup. The kernel's hold on that very process (SO_PEERPIDFD) proves that its number
+ * had not become another's when the cgroup was read. Kernels before 6.5 have only the number: a process that is gone and whose number
+ * was given away between its connection and this call would be mistaken for the new one.
+ * @returns undefined for a process of no service, and for one that is gone
+ * @throws SesameError connection-closed when the socket is closed already
+ */
+export function peerUnit(socket: Socket): string | undefined {
+  const descriptor = socketDescriptor(socket);
+  const { pid } = descriptorCredentials(descriptor);
+  const process_ = peerProcess(descriptor, pid);
+  if (process_ === undefined) return undefined;
+  try {
+    const unit = serviceUnit(pid);
+    return pidfdSendSignal(process_, 0).errno === 0 ? unit : undefined;
+  } finally {
+    close(process_);
+  }
+}
+
+/** A descriptor of the process at the other end, or undefined when it is gone. */
+function peerProcess(descriptor: number, pid: number): number | undefined {
+  const value = Buffer.alloc(4);
+  const { errno } = socketOption(descriptor, soPeerPidfd, value);
+  if (errno === 0) return value.readInt32LE(0);
+  if (errno !== ENOPROTOOPT || pid === 0) return undefined;
+  const opened = pidfdOpen(pid);
+  return opened.errno === 0 ? opened.value : undefined;
 }
 
 function peerGroups(descriptor: number): number[] {

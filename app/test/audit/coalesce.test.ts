@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
-import { DenialCoalescer } from '../../src/audit/coalesce.ts';
+import { Coalescer } from '../../src/audit/coalesce.ts';
 import { ManualClock, systemClock } from '../../src/core/clock.ts';
 
 interface Denial {
@@ -12,9 +12,9 @@ interface Denial {
 
 function coalescer(clock = new ManualClock()) {
   const written: string[] = [];
-  const denials = new DenialCoalescer<Denial>({
+  const denials = new Coalescer<Denial>({
     clock,
-    identify: ({ client }) => client,
+    clientOf: ({ client }) => client,
     write: ({ client, what }, repeated) => written.push(`${client} ${what} ${repeated}`),
   });
   return { denials, written, clock };
@@ -69,9 +69,9 @@ describe('denials', () => {
 
   it('are written without another one to push them', async () => {
     const written: number[] = [];
-    const denials = new DenialCoalescer<string>({
+    const denials = new Coalescer<string>({
       clock: systemClock,
-      identify: (client) => client,
+      clientOf: (client) => client,
       write: (_, repeated) => written.push(repeated),
       windowMs: 20,
     });
@@ -88,17 +88,76 @@ describe('denials', () => {
     denials.close();
     assert.deepEqual(written, ['a 1 1', 'a 2 1']);
   });
+});
 
-  it('may be summed up by whoever writes them', () => {
+describe('reads', () => {
+  function reads(clock = new ManualClock()) {
     const written: string[] = [];
-    const denials = new DenialCoalescer<Denial>({
-      clock: new ManualClock(),
-      identify: ({ client }) => client,
-      write: ({ what }, repeated) => written.push(`${what} ${repeated}`),
-      combine: (earlier, later) => (earlier.what === later.what ? later : { ...later, what: 'several' }),
+    const coalesced = new Coalescer<Denial>({
+      clock,
+      clientOf: ({ client }) => client,
+      subjectOf: ({ what }) => what,
+      write: ({ client, what }, repeated) => written.push(`${client} ${what} ${repeated}`),
+      blur: (event) => ({ ...event, what: 'several' }),
     });
-    for (const what of ['1', '2', '3']) denials.add({ client: 'a', what });
-    denials.close();
-    assert.deepEqual(written, ['1 1', 'several 2']);
+    const total = () => written.reduce((sum, line) => sum + Number(line.split(' ')[2]), 0);
+    return { coalesced, written, clock, total };
+  }
+
+  it('are told apart by what was read', () => {
+    const { coalesced, written } = reads();
+    for (const what of ['x', 'y', 'x', 'y', 'y']) coalesced.add({ client: 'a', what });
+    assert.deepEqual(written, ['a x 1', 'a y 1']);
+    coalesced.close();
+    assert.deepEqual(written.slice(2), ['a x 1', 'a y 2']);
+  });
+
+  it('that stand for many count as many', () => {
+    const { coalesced, written } = reads();
+    coalesced.add({ client: 'a', what: 'x' }, 7);
+    coalesced.add({ client: 'a', what: 'x' }, 3);
+    coalesced.close();
+    assert.deepEqual(written, ['a x 7', 'a x 3']);
+  });
+
+  it('of a client that reads everything for a day are some thousand entries, which account for all', () => {
+    const { coalesced, written, clock, total } = reads();
+    const hours = 24;
+    for (let second = 0; second < hours * 3600; second += 1) {
+      for (let count = 0; count < 5; count += 1) coalesced.add({ client: 'a', what: `name/${(5 * second + count) % 50}` });
+      clock.advance(1000);
+    }
+    assert.ok(written.length <= 256 + hours * 360 + 1, `${written.length} entries`);
+    coalesced.close();
+    assert.equal(total(), hours * 3600 * 5);
+  });
+
+  it('have their turn one after the other when the client has used up its entries', () => {
+    const { coalesced, written, clock } = reads();
+    for (let second = 0; second < 3600; second += 1) {
+      for (const what of ['x', 'y', 'z']) coalesced.add({ client: 'a', what });
+      clock.advance(1000);
+    }
+    const last = written.slice(-6).map((line) => line.split(' ')[1]);
+    assert.deepEqual(last.slice(0, 3).sort(), ['x', 'y', 'z']);
+    assert.deepEqual(last.slice(0, 3), last.slice(3));
+    coalesced.close();
+  });
+
+  it('leave another client its entries, whatever one client does', () => {
+    const { coalesced, written } = reads();
+    for (let index = 0; index < 1000; index += 1) coalesced.add({ client: 'greedy', what: `name/${index}` });
+    coalesced.add({ client: 'modest', what: 'x' });
+    assert.equal(written.at(-1), 'modest x 1');
+    coalesced.close();
+  });
+
+  it('of more names than are told apart share an entry that names none of them', () => {
+    const { coalesced, written, total } = reads();
+    for (let index = 0; index < 1000; index += 1) coalesced.add({ client: 'a', what: `name/${index}` });
+    coalesced.close();
+    assert.ok(written.length < 70, `${written.length} entries`);
+    assert.ok(written.includes(`a several ${1000 - 65}`), written.at(-1));
+    assert.equal(total(), 1000);
   });
 });

@@ -81,21 +81,21 @@ describe('the audit chain', () => {
   it('has an entry for everything that is done with vaults, secrets and factors, with its outcome and in its order', async () => {
     const steps: readonly [words: string, input: string, exit: number, entries: readonly string[]][] = [
       ['unlock --password-stdin', 'wrong\n', 8, ['unlock password authentication-failed']],
-      ['secret get name', '', 4, []],
+      ['secret get name', '', 4, ['get name locked']],
       ['unlock --password-stdin', `${password}\n`, 0, ['unlock password success']],
-      ['secret set name', 'value', 0, ['set name success']],
-      ['secret set name', 'another', 0, ['set name success']],
+      ['secret set name', 'value', 0, ['set name attempted', 'set name success']],
+      ['secret set name', 'another', 0, ['set name attempted', 'set name success']],
       ['secret get name', '', 0, ['get name success']],
       ['secret get absent', '', 6, []],
       ['secret list', '', 0, ['list success']],
-      ['export --format json', '', 0, ['environment name success']],
+      ['export --format json', '', 0, ['environment success']],
       ['secret delete absent', '', 6, []],
-      ['secret delete name', '', 0, ['delete name success']],
-      ['factor add recovery', '', 0, ['factor-add recovery success']],
-      ['factor add recovery', '', 7, ['factor-add recovery success', 'factor-add recovery failed']],
-      ['rekey --password-stdin --drop recovery', `${password}\n`, 0, ['rekey success']],
-      ['rekey --password-stdin', 'wrong\n', 8, ['rekey success', 'rekey failed']],
-      ['factor remove password', '', 2, ['factor-remove password success', 'factor-remove password failed']],
+      ['secret delete name', '', 0, ['delete name attempted', 'delete name success']],
+      ['factor add recovery', '', 0, ['factor-add recovery attempted', 'factor-add recovery success']],
+      ['factor add recovery', '', 7, ['factor-add recovery attempted', 'factor-add recovery failed']],
+      ['rekey --password-stdin --drop recovery', `${password}\n`, 0, ['rekey attempted', 'rekey success']],
+      ['rekey --password-stdin', 'wrong\n', 8, ['rekey attempted', 'rekey failed']],
+      ['factor remove password', '', 2, ['factor-remove password attempted', 'factor-remove password failed']],
       ['lock', '', 0, ['lock success']],
       ['lock', '', 0, []],
     ];
@@ -106,7 +106,7 @@ describe('the audit chain', () => {
       assert.equal(result.code, exit, `${words}: ${result.stderr}`);
     }
     await settled(device, 'lock success');
-    const expected = ['vault-init success', ...steps.flatMap(([, , , entries]) => entries)];
+    const expected = ['vault-init attempted', 'vault-init success', ...steps.flatMap(([, , , entries]) => entries)];
     const isNotFound = (operation: string) => operation.endsWith(' not-found');
     assert.deepEqual(
       operationsOf(device).filter((operation) => !isNotFound(operation)),
@@ -339,7 +339,7 @@ describe('the audit chain of a device whose clock is wrong', () => {
       const entry = last();
       const found = new Date(entry.timestamp_ms).getUTCFullYear();
       assert.ok(Math.abs(found - year) <= 1 && entry.timestamp_ms >= 0, `its wall time is of ${found}`);
-      assert.equal(entry.sequence, before.sequence + 1, 'nothing between');
+      assert.equal(entry.sequence, before.sequence + 2, 'the attempt and its success, and nothing between');
       assert.ok(entry.monotonic_ms > before.monotonic_ms, 'the time since the boot goes on');
       assert.equal(entry.boot, before.boot, 'it is the same boot');
       assert.equal((await verify(device)).code, 0);

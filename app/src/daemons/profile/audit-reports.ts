@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-import { DenialCoalescer } from '../../audit/coalesce.ts';
+import { Coalescer } from '../../audit/coalesce.ts';
 import type { AuditLog } from '../../audit/log.ts';
 import type { RequestBody } from '../../bus/messages.ts';
 import type { BusObserver } from '../../bus/observer.ts';
@@ -35,14 +35,14 @@ interface Refusal {
 export class BusAudit implements BusObserver {
   readonly #audit: AuditLog;
   readonly #logger: Logger;
-  readonly #refusals: DenialCoalescer<Refusal>;
+  readonly #refusals: Coalescer<Refusal>;
 
   constructor(audit: AuditLog, clock: Clock, logger: Logger, profile: () => string) {
     this.#audit = audit;
     this.#logger = logger;
-    this.#refusals = new DenialCoalescer({
+    this.#refusals = new Coalescer({
       clock,
-      identify: ({ client }) => client,
+      clientOf: ({ client }) => client,
       write: ({ action, uid, requester, name }, repeated) => {
         const operation = { action, profile: profile(), key: null, requester, requester_name: name, outcome: 'denied' };
         this.#append({ SecretOperationAudited: operation }, { requester_uid: uid, ...(repeated > 1 ? { repeated } : {}) });

@@ -76,8 +76,8 @@ export function profileHandlers(options: ProfileHandlersOptions): Handlers {
       profiles.requireKnown(profile);
       const previous = profiles.default;
       const ids = { previous: installation.profileId(previous), current: installation.profileId(profile) };
-      await audit.append({ DefaultProfileChanged: ids }, { durable: true });
       profiles.setDefault(profile);
+      await audit.append({ DefaultProfileChanged: ids }, { durable: true });
       return { body: {} };
     },
 

@@ -8,7 +8,6 @@ import { assert } from '../../core/errors.ts';
 import { bootId } from '../../linux/boot.ts';
 import { discardTemporaries, ensureDirectory } from '../../linux/files.ts';
 import { lockDirectory } from '../../linux/lock.ts';
-import { serviceUnit } from '../../linux/unit.ts';
 import { type Foundation, noiseSuite, runDaemon, type Service } from '../foundation.ts';
 import { BusAudit } from './audit-reports.ts';
 import { profileHandlers } from './handlers.ts';
@@ -55,12 +54,12 @@ async function start(foundation: Foundation): Promise<Service> {
     ...(socketPath === undefined ? {} : { socketPath }),
     socketMode: system ? 0o666 : 0o600,
     suite: noiseSuite(configuration()),
-    identify: ({ pid, uid, gid, groups }, publicKey) =>
+    identify: ({ uid, gid, groups, unit }, publicKey) =>
       identifyClient(configuration(), {
         uid,
         gid,
         groups,
-        unit: () => serviceUnit(pid),
+        unit,
         ...(publicKey && { publicKeyHex: publicKey.toString('hex') }),
       }),
     handlers: profileHandlers({ foundation, audit, profiles, installation, bus: running }),

@@ -42,17 +42,41 @@ export class Auditor {
   }
 
   /**
-   * Makes a change with its entry on disk first, so that there is no change without an entry; a change that then fails is
-   * followed by an entry that says so.
-   * @throws what the change throws, or the error that kept the entry from the disk; then nothing was changed
+   * Makes a change between two entries that are on disk: that it is attempted, so that there is no change without an entry, and what
+   * became of it, before anybody is told. An attempt that nothing follows was cut off: it may or may not have been made.
+   * @param discard releases a result that nobody will get
+   * @throws what the change throws, or the error that kept an entry from the disk: of the first, and nothing was changed; of the
+   *   second, and the change was made without being acknowledged
    */
-  async change<Result>(operation: AuditedOperation, change: () => Result | Promise<Result>): Promise<Result> {
-    await this.outcome(operation, 'success');
+  async change<Result>(
+    operation: AuditedOperation,
+    change: () => Result | Promise<Result>,
+    discard: (result: Result) => void = () => {},
+  ): Promise<Result> {
+    await this.outcome(operation, 'attempted');
+    let result: Result;
     try {
-      return await change();
+      result = await change();
     } catch (thrown) {
-      await this.outcome(operation, 'failed');
+      await this.#failed(operation);
       throw thrown;
+    }
+    try {
+      await this.outcome(operation, 'success');
+    } catch (thrown) {
+      discard(result);
+      throw thrown;
+    }
+    return result;
+  }
+
+  /** Why the change failed matters more than that this cannot be written. */
+  async #failed(operation: AuditedOperation): Promise<void> {
+    try {
+      await this.outcome(operation, 'failed');
+    } catch (thrown) {
+      const { action, profile } = operation;
+      this.#logger.error('the failure of a change was not recorded', { action, profile, cause: describe(thrown) });
     }
   }
 

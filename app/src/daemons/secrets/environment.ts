@@ -4,6 +4,7 @@ import type { Incoming, Outgoing } from '../../bus/handler.ts';
 import type { SecretBytes, SecretMemory } from '../../memory/secret-bytes.ts';
 import type { AuditedOperation } from './auditor.ts';
 import type { SecretHandlersOptions } from './secret-handlers.ts';
+import { unlockedVault } from './unlocked-vault.ts';
 
 type Place = NonNullable<Incoming<'secret-environment'>['body']['after']>;
 type Entry = Outgoing<'secret-environment'>['body']['entries'][number];
@@ -83,29 +84,42 @@ export async function environmentPage(
   }
 }
 
-/** @returns the last entry that found room, when not all did */
+/** Collects the values of one profile, which are one entry in the audit chain. @returns where it ended, when not all found room */
 async function collect(
-  { vaults, access, auditor }: SecretHandlersOptions,
+  options: SecretHandlersOptions,
+  listing: AuditedOperation,
+  from: string | undefined,
+  page: Page,
+): Promise<Place | undefined> {
+  options.access.require(listing);
+  const before = page.entries.length;
+  try {
+    return await fill(options, listing, from, page);
+  } finally {
+    const read = page.entries.length - before;
+    if (read > 0) options.read(listing, read);
+  }
+}
+
+async function fill(
+  options: SecretHandlersOptions,
   listing: AuditedOperation,
   from: string | undefined,
   page: Page,
 ): Promise<Place | undefined> {
   const { profile } = listing;
-  access.require(listing);
   let after = from;
   for (;;) {
-    const vault = await vaults.require(profile);
+    const vault = await unlockedVault(options, listing);
     const names = vault.list({ limit: namesAtOnce, ...(after === undefined ? {} : { after }) });
     for (const { name } of names.entries) {
-      const operation = { ...listing, key: name };
-      if (!access.allows(operation)) continue;
+      if (!options.access.allows({ ...listing, key: name })) continue;
       const value = vault.get(name);
       try {
         if (!page.add(profile, name, value)) return page.end;
       } finally {
         value.release();
       }
-      auditor.note(operation, 'success');
     }
     if (names.next === undefined) return undefined;
     after = names.next;

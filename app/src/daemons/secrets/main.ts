@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DenialCoalescer } from '../../audit/coalesce.ts';
 import { BusClient } from '../../bus/client.ts';
 import type { Sender } from '../../bus/handler.ts';
 import { busPaths, KeyFiles } from '../../bus/keys.ts';
@@ -16,6 +15,7 @@ import { AccessControl } from './access.ts';
 import { type AuditedOperation, Auditor } from './auditor.ts';
 import { unlockAtBoot } from './boot-unlock.ts';
 import { KeyChanges } from './key-changes.ts';
+import { observations } from './observations.ts';
 import { secretHandlers } from './secret-handlers.ts';
 import { statusHandler } from './status-handler.ts';
 import { TpmBinding } from './tpm-binding.ts';
@@ -42,11 +42,7 @@ async function start(foundation: Foundation): Promise<Service> {
     return bus;
   };
   const auditor = new Auditor(connected, logger);
-  const failures = new DenialCoalescer<{ readonly operation: AuditedOperation; readonly outcome: string }>({
-    clock,
-    identify: ({ operation: { sender }, outcome }) => `${sender.name ?? `uid ${sender.uid}`} ${outcome}`,
-    write: ({ operation, outcome }, repeated) => auditor.note(operation, outcome, repeated),
-  });
+  const { reads, failures } = observations(auditor, clock);
   const failed = (operation: AuditedOperation, outcome: string): void => failures.add({ operation, outcome });
 
   const vaults = new VaultSet({
@@ -116,6 +112,7 @@ async function start(foundation: Foundation): Promise<Service> {
         memory,
         vaults,
         auditor,
+        read: (operation, times) => reads.add({ operation, outcome: 'success' }, times),
         failed,
         access: new AccessControl(configuration, (operation) => failed(operation, 'denied')),
       }),
@@ -148,6 +145,7 @@ async function start(foundation: Foundation): Promise<Service> {
   return {
     reconfigure: () => undefined,
     async stop() {
+      reads.close();
       failures.close();
       await auditor.flush();
       await connected().close();

@@ -8,6 +8,7 @@ import type { SecretMemory } from '../../memory/secret-bytes.ts';
 import { type AccessControl, clientName } from './access.ts';
 import type { AuditedOperation, Auditor } from './auditor.ts';
 import { environmentPage } from './environment.ts';
+import { outcomeOf, unlockedVault } from './unlocked-vault.ts';
 import type { VaultSet } from './vault-set.ts';
 
 export interface SecretHandlersOptions {
@@ -15,22 +16,23 @@ export interface SecretHandlersOptions {
   readonly vaults: VaultSet;
   readonly access: AccessControl;
   readonly auditor: Auditor;
-  /** Told of each read that did not succeed: many of one client must not push everything else out of the audit chain. */
+  /** Told of reads, and of what did not succeed. @param times how many reads it stands for */
+  readonly read: (operation: AuditedOperation, times?: number) => void;
   readonly failed: (operation: AuditedOperation, outcome: string) => void;
 }
 
 /** Answers for single secrets and for all of a profile at once. Everything is checked against the access rules and audited. */
 export function secretHandlers(options: SecretHandlersOptions): Handlers {
-  const { vaults, access, auditor, failed } = options;
+  const { vaults, access, auditor, read, failed } = options;
   const turns = new MutualExclusion();
   return {
     async 'secret-get'({ body, sender }) {
       const operation = operationOf('get', body, sender);
       access.require(operation);
-      const vault = await vaults.require(body.profile);
+      const vault = await unlockedVault(options, operation);
       try {
         const attachment = vault.get(body.name);
-        auditor.note(operation, 'success');
+        read(operation);
         return { body: {}, attachment };
       } catch (thrown) {
         failed(operation, outcomeOf(thrown));
@@ -44,7 +46,7 @@ export function secretHandlers(options: SecretHandlersOptions): Handlers {
       requireSecretName(body.name);
       const value = attachment?.bytes ?? Buffer.alloc(0);
       if (value.length > longestValue) throw SesameError.of('value-too-long', { length: value.length, limit: longestValue });
-      await vaults.require(body.profile);
+      await unlockedVault(options, operation);
       // Asked for again: while the entry was being written a rekey may have begun or ended.
       const set = async () => (await vaults.require(body.profile)).set(body.name, value);
       return { body: await auditor.change(operation, set) };
@@ -53,7 +55,7 @@ export function secretHandlers(options: SecretHandlersOptions): Handlers {
     async 'secret-delete'({ body, sender }) {
       const operation = operationOf('delete', body, sender);
       access.require(operation);
-      const vault = await vaults.require(body.profile);
+      const vault = await unlockedVault(options, operation);
       if (!vault.has(body.name)) {
         failed(operation, 'not-found');
         throw SesameError.of('secret-not-found', { profile: body.profile, name: JSON.stringify(body.name) });
@@ -65,8 +67,8 @@ export function secretHandlers(options: SecretHandlersOptions): Handlers {
     async 'secret-list'({ body: { profile, ...request }, sender }) {
       const operation: AuditedOperation = { action: 'list', profile, key: null, sender };
       access.require(operation);
-      const body = await visiblePage(request, vaults, operation, access);
-      auditor.note(operation, 'success');
+      const body = await visiblePage(request, options, operation);
+      read(operation);
       return { body };
     },
 
@@ -78,16 +80,15 @@ export function secretHandlers(options: SecretHandlersOptions): Handlers {
 /** A page of the names that a client may see. Where it goes on is one of these too, or the names of others would show there. */
 async function visiblePage(
   { limit, after, ...range }: Omit<Incoming<'secret-list'>['body'], 'profile'>,
-  vaults: VaultSet,
+  options: SecretHandlersOptions,
   listing: AuditedOperation,
-  access: AccessControl,
 ): Promise<Outgoing<'secret-list'>['body']> {
   const entries: Outgoing<'secret-list'>['body']['entries'] = [];
   let from = after;
   for (;;) {
-    const vault = await vaults.require(listing.profile);
+    const vault = await unlockedVault(options, listing);
     const page = vault.list({ ...range, limit: limit + 1, ...(from === undefined ? {} : { after: from }) });
-    for (const entry of page.entries.filter(({ name }) => access.allows({ ...listing, key: name }))) {
+    for (const entry of page.entries.filter(({ name }) => options.access.allows({ ...listing, key: name }))) {
       const last = entries.at(-1);
       if (last !== undefined && entries.length === limit) return { entries, next: last.name };
       entries.push(entry);
@@ -100,8 +101,4 @@ async function visiblePage(
 
 function operationOf(action: string, { profile, name }: { profile: string; name: string }, sender: Sender): AuditedOperation {
   return { action, profile, key: name, sender };
-}
-
-function outcomeOf(thrown: unknown): string {
-  return thrown instanceof SesameError && thrown.code === 'secret-not-found' ? 'not-found' : 'failed';
 }

@@ -39,7 +39,7 @@ export function vaultHandlers(options: VaultHandlersOptions): Handlers {
       return await withEvidence(memory, 'vault-init', body.evidence, attachment, async (evidence) => {
         const given = salt === undefined ? {} : { salt: Buffer.from(salt, 'hex') };
         const create = () => keyChanges.initialise({ profile, evidence, policy, recovery, suite: suite(), ...given });
-        const recoveryKey = await auditor.change({ action: 'vault-init', profile, key: null, sender }, create);
+        const recoveryKey = await auditor.change({ action: 'vault-init', profile, key: null, sender }, create, release);
         reload();
         changed(profile, 'locked');
         return { body: { factors: evidence.map(({ factor }) => factor) }, ...(recoveryKey && { attachment: recoveryKey }) };
@@ -67,7 +67,11 @@ export function vaultHandlers(options: VaultHandlersOptions): Handlers {
       await vaults.require(profile);
       return await withEvidence(memory, 'vault-rekey', parts, attachment, async (evidence) => {
         const rekey = () => keyChanges.rekey({ profile, evidence, newRecovery });
-        const { recoveryKey, ...body } = await auditor.change({ action: 'rekey', profile, key: null, sender }, rekey);
+        const { recoveryKey, ...body } = await auditor.change(
+          { action: 'rekey', profile, key: null, sender },
+          rekey,
+          ({ recoveryKey: key }) => release(key),
+        );
         return { body, ...(recoveryKey && { attachment: recoveryKey }) };
       });
     },
@@ -97,8 +101,10 @@ export function vaultHandlers(options: VaultHandlersOptions): Handlers {
     async 'factor-add'({ body: { profile, factor: name, evidence: parts }, attachment, sender }) {
       await vaults.require(profile);
       return await withEvidence(memory, 'factor-add', parts, attachment, async (evidence) => {
-        const recoveryKey = await auditor.change({ action: 'factor-add', profile, key: name, sender }, () =>
-          addFactor(options, profile, name, evidence),
+        const recoveryKey = await auditor.change(
+          { action: 'factor-add', profile, key: name, sender },
+          () => addFactor(options, profile, name, evidence),
+          release,
         );
         return { body: {}, ...(recoveryKey && { attachment: recoveryKey }) };
       });
@@ -107,8 +113,10 @@ export function vaultHandlers(options: VaultHandlersOptions): Handlers {
     async 'factor-replace'({ body: { profile, factor: name, evidence: parts }, attachment, sender }) {
       await vaults.require(profile);
       return await withEvidence(memory, 'factor-replace', parts, attachment, async (evidence) => {
-        const recoveryKey = await auditor.change({ action: 'factor-replace', profile, key: name, sender }, () =>
-          replaceFactor(options, profile, name, evidence),
+        const recoveryKey = await auditor.change(
+          { action: 'factor-replace', profile, key: name, sender },
+          () => replaceFactor(options, profile, name, evidence),
+          release,
         );
         return { body: {}, ...(recoveryKey && { attachment: recoveryKey }) };
       });
@@ -124,6 +132,10 @@ export function vaultHandlers(options: VaultHandlersOptions): Handlers {
       });
     },
   };
+}
+
+function release(key: SecretBytes | undefined): void {
+  key?.release();
 }
 
 /** Presents evidence for a vault and records the outcome. */

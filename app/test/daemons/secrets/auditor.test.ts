@@ -43,14 +43,44 @@ function start(): { bus: RecordingBus; auditor: Auditor; logger: RecordingLogger
 }
 
 describe('a change', () => {
-  it('is made after its entry is on disk', async () => {
+  it('is made after the entry of its attempt is on disk, and acknowledged after that of its success', async () => {
     const { bus, auditor } = start();
     const result = await auditor.change(operation('set', 'a'), () => {
-      assert.deepEqual(bus.entries, ['set a success']);
-      assert.equal(bus.appended[0]?.durable, true);
+      assert.deepEqual(bus.entries, ['set a attempted']);
       return 42;
     });
     assert.equal(result, 42);
+    assert.deepEqual(bus.entries, ['set a attempted', 'set a success']);
+    assert.ok(bus.appended.every(({ durable }) => durable));
+  });
+
+  it('is not acknowledged when its success cannot be written, and its result is released', async () => {
+    const { bus, auditor } = start();
+    const discarded: number[] = [];
+    await assert.rejects(
+      auditor.change(
+        operation('set', 'a'),
+        () => {
+          bus.failing = true;
+          return 42;
+        },
+        (result) => discarded.push(result),
+      ),
+      { code: 'connection-closed' },
+    );
+    assert.deepEqual(bus.entries, ['set a attempted']);
+    assert.deepEqual(discarded, [42]);
+  });
+
+  it('that fails fails with its own error, even when that cannot be written', async () => {
+    const { bus, auditor, logger } = start();
+    const failure = SesameError.of('vault-locked', { profile: 'device' });
+    const failing = auditor.change(operation('set', 'a'), () => {
+      bus.failing = true;
+      throw failure;
+    });
+    await assert.rejects(failing, failure);
+    assert.match(logger.lines[0]?.message ?? '', /was not recorded/);
   });
 
   it('that fails is followed by an entry that says so, and fails with its own error', async () => {
@@ -60,7 +90,7 @@ describe('a change', () => {
       auditor.change(operation('set', 'a'), () => Promise.reject(failure)),
       failure,
     );
-    assert.deepEqual(bus.entries, ['set a success', 'set a failed']);
+    assert.deepEqual(bus.entries, ['set a attempted', 'set a failed']);
   });
 
   it('is not made when its entry cannot be written, and no later entry claims that it was', async () => {

@@ -83,6 +83,7 @@ class Workplace {
       vaults: this.vaults,
       access,
       auditor: this.#auditor,
+      read: (operation, times) => this.#auditor.note(operation, 'success', times),
       failed: (...failure) => this.#auditor.note(...failure),
     });
   }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { TokenBuckets } from '../../src/bus/rate-limit.ts';
 import { ManualClock } from '../../src/core/clock.ts';
+import { TokenBuckets } from '../../src/core/rate-limit.ts';
 
 function taken(buckets: TokenBuckets, client: string, attempts: number): number {
   return Array.from({ length: attempts }, () => buckets.take(client)).filter(Boolean).length;

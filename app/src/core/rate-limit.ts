@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import type { Clock } from '../core/clock.ts';
+import type { Clock } from './clock.ts';
 
 interface Bucket {
   tokens: number;
