@@ -52,10 +52,19 @@ export const profileRequests = {
     body: profileOnly,
     reply: {
       type: 'object',
-      properties: { id: text(64), created: flag },
-      required: ['id', 'created'],
+      /** Whether the identity, and the rules of the profile, are new. */
+      properties: { id: text(64), created: flag, rules_added: flag },
+      required: ['id', 'created', 'rules_added'],
       additionalProperties: false,
     },
+  },
+  /** Takes back the rules of a profile that got no vault after all. */
+  'rules-discard': {
+    answeredBy: 'daemon-profile',
+    level: 'secrets-only',
+    attachment: false,
+    body: profileOnly,
+    reply: nothing,
   },
   'profile-list': {
     answeredBy: 'daemon-profile',
@@ -148,6 +157,14 @@ export const profileRequests = {
       required: ['lines'],
       additionalProperties: false,
     },
+  },
+  /** Somebody has looked into the gaps of the chain so far. */
+  'audit-acknowledge': {
+    answeredBy: 'daemon-profile',
+    level: 'secrets-only',
+    attachment: false,
+    body: nothing,
+    reply: { type: 'object', properties: { sequence: count }, required: ['sequence'], additionalProperties: false },
   },
   'audit-verify': {
     answeredBy: 'daemon-profile',

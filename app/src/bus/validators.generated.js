@@ -102,6 +102,68 @@ return errors === 0;
 
 return made;
   },
+  "rules-discard"() {
+
+const made = validate10;
+const schema11 = {"type":"object","properties":{"profile":{"type":"string","maxLength":64,"pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"}},"required":["profile"],"additionalProperties":false};
+const pattern0 = new RegExp("^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$", "u");
+
+function validate10(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+let vErrors = null;
+let errors = 0;
+if(errors === 0){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing0;
+if((data.profile === undefined) && (missing0 = "profile")){
+validate10.errors = [{instancePath,keyword:"required",message:"must have required property '"+missing0+"'"}];
+return false;
+}
+else {
+const _errs1 = errors;
+for(const key0 in data){
+if(!(key0 === "profile")){
+validate10.errors = [{instancePath,keyword:"additionalProperties",message:"must NOT have additional properties"}];
+return false;
+break;
+}
+}
+if(_errs1 === errors){
+if(data.profile !== undefined){
+let data0 = data.profile;
+const _errs2 = errors;
+if(errors === _errs2){
+if(typeof data0 === "string"){
+if(func2(data0) > 64){
+validate10.errors = [{instancePath:instancePath+"/profile",keyword:"maxLength",message:"must NOT have more than 64 characters"}];
+return false;
+}
+else {
+if(!pattern0.test(data0)){
+validate10.errors = [{instancePath:instancePath+"/profile",schemaPath:"#/properties/profile/pattern",keyword:"pattern",params:{pattern: "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},message:"must match pattern \""+"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"+"\""}];
+return false;
+}
+}
+}
+else {
+validate10.errors = [{instancePath:instancePath+"/profile",keyword:"type",message:"must be string"}];
+return false;
+}
+}
+}
+}
+}
+}
+else {
+validate10.errors = [{instancePath,keyword:"type",message:"must be object"}];
+return false;
+}
+}
+validate10.errors = vErrors;
+return errors === 0;
+}
+
+return made;
+  },
   "profile-list"() {
 
 const made = validate10;
@@ -893,6 +955,33 @@ var valid0 = true;
 }
 }
 }
+}
+}
+else {
+validate10.errors = [{instancePath,keyword:"type",message:"must be object"}];
+return false;
+}
+}
+validate10.errors = vErrors;
+return errors === 0;
+}
+
+return made;
+  },
+  "audit-acknowledge"() {
+
+const made = validate10;
+const schema11 = {"type":"object","properties":{},"additionalProperties":false};
+
+function validate10(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+let vErrors = null;
+let errors = 0;
+if(errors === 0){
+if(data && typeof data == "object" && !Array.isArray(data)){
+for(const key0 in data){
+validate10.errors = [{instancePath,keyword:"additionalProperties",message:"must NOT have additional properties"}];
+return false;
+break;
 }
 }
 else {
@@ -4118,7 +4207,7 @@ return made;
   "installation-init"() {
 
 const made = validate10;
-const schema11 = {"type":"object","properties":{"id":{"type":"string","maxLength":64},"created":{"type":"boolean"}},"required":["id","created"],"additionalProperties":false};
+const schema11 = {"type":"object","properties":{"id":{"type":"string","maxLength":64},"created":{"type":"boolean"},"rules_added":{"type":"boolean"}},"required":["id","created","rules_added"],"additionalProperties":false};
 
 function validate10(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
@@ -4126,14 +4215,14 @@ let errors = 0;
 if(errors === 0){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing0;
-if(((data.id === undefined) && (missing0 = "id")) || ((data.created === undefined) && (missing0 = "created"))){
+if((((data.id === undefined) && (missing0 = "id")) || ((data.created === undefined) && (missing0 = "created"))) || ((data.rules_added === undefined) && (missing0 = "rules_added"))){
 validate10.errors = [{instancePath,keyword:"required",message:"must have required property '"+missing0+"'"}];
 return false;
 }
 else {
 const _errs1 = errors;
 for(const key0 in data){
-if(!((key0 === "id") || (key0 === "created"))){
+if(!(((key0 === "id") || (key0 === "created")) || (key0 === "rules_added"))){
 validate10.errors = [{instancePath,keyword:"additionalProperties",message:"must NOT have additional properties"}];
 return false;
 break;
@@ -4172,8 +4261,48 @@ var valid0 = _errs4 === errors;
 else {
 var valid0 = true;
 }
+if(valid0){
+if(data.rules_added !== undefined){
+const _errs6 = errors;
+if(typeof data.rules_added !== "boolean"){
+validate10.errors = [{instancePath:instancePath+"/rules_added",keyword:"type",message:"must be boolean"}];
+return false;
+}
+var valid0 = _errs6 === errors;
+}
+else {
+var valid0 = true;
 }
 }
+}
+}
+}
+}
+else {
+validate10.errors = [{instancePath,keyword:"type",message:"must be object"}];
+return false;
+}
+}
+validate10.errors = vErrors;
+return errors === 0;
+}
+
+return made;
+  },
+  "rules-discard"() {
+
+const made = validate10;
+const schema11 = {"type":"object","properties":{},"additionalProperties":false};
+
+function validate10(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+let vErrors = null;
+let errors = 0;
+if(errors === 0){
+if(data && typeof data == "object" && !Array.isArray(data)){
+for(const key0 in data){
+validate10.errors = [{instancePath,keyword:"additionalProperties",message:"must NOT have additional properties"}];
+return false;
+break;
 }
 }
 else {
@@ -4564,6 +4693,67 @@ break;
 else {
 validate10.errors = [{instancePath:instancePath+"/lines",keyword:"type",message:"must be array"}];
 return false;
+}
+}
+}
+}
+}
+}
+else {
+validate10.errors = [{instancePath,keyword:"type",message:"must be object"}];
+return false;
+}
+}
+validate10.errors = vErrors;
+return errors === 0;
+}
+
+return made;
+  },
+  "audit-acknowledge"() {
+
+const made = validate10;
+const schema11 = {"type":"object","properties":{"sequence":{"type":"integer","minimum":0,"maximum":9007199254740991}},"required":["sequence"],"additionalProperties":false};
+
+function validate10(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+let vErrors = null;
+let errors = 0;
+if(errors === 0){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing0;
+if((data.sequence === undefined) && (missing0 = "sequence")){
+validate10.errors = [{instancePath,keyword:"required",message:"must have required property '"+missing0+"'"}];
+return false;
+}
+else {
+const _errs1 = errors;
+for(const key0 in data){
+if(!(key0 === "sequence")){
+validate10.errors = [{instancePath,keyword:"additionalProperties",message:"must NOT have additional properties"}];
+return false;
+break;
+}
+}
+if(_errs1 === errors){
+if(data.sequence !== undefined){
+let data0 = data.sequence;
+const _errs2 = errors;
+if(!(((typeof data0 == "number") && (!(data0 % 1) && !isNaN(data0))) && (isFinite(data0)))){
+validate10.errors = [{instancePath:instancePath+"/sequence",keyword:"type",message:"must be integer"}];
+return false;
+}
+if(errors === _errs2){
+if((typeof data0 == "number") && (isFinite(data0))){
+if(data0 > 9007199254740991 || isNaN(data0)){
+validate10.errors = [{instancePath:instancePath+"/sequence",keyword:"maximum",message:"must be <= 9007199254740991"}];
+return false;
+}
+else {
+if(data0 < 0 || isNaN(data0)){
+validate10.errors = [{instancePath:instancePath+"/sequence",keyword:"minimum",message:"must be >= 0"}];
+return false;
+}
+}
 }
 }
 }

@@ -16,13 +16,40 @@ const notice = `# Written by "sesame init": the safe rules, below every other co
  * @throws SesameError file-damaged
  */
 export function addDefaultRules(file: string, before: Buffer | undefined, profile: string): Buffer | undefined {
-  const document = before === undefined ? undefined : parseDocument(file, before);
-  if (document !== undefined && 'severity' in document) {
-    throw SesameError.of('file-damaged', { path: file, reason: `line ${document.line}: ${document.problem}` });
-  }
-  const table: Table = document?.table ?? {};
-  const present = valueAt(table, ['profiles', profile, 'secrets', 'access']);
+  const table = before === undefined ? {} : parseRules(file, before);
+  const present = valueAt(table, rulesOf(profile));
   if (isTable(present) && Object.keys(present).length > 0) return undefined;
-  const rules = tableWith(['profiles', profile, 'secrets', 'access'], { [administrators]: ['*'], [everyOtherClient]: [] });
-  return Buffer.from(notice + stringify(merge(table, rules)));
+  return rulesFile(merge(table, tableWith(rulesOf(profile), defaultRules)));
+}
+
+/**
+ * rules.toml without the safe rules for a profile.
+ * @returns empty when nothing is left, undefined when the profile has other rules or none
+ * @throws SesameError file-damaged
+ */
+export function removeDefaultRules(file: string, before: Buffer, profile: string): Buffer | undefined {
+  const table = parseRules(file, before);
+  const present = valueAt(table, ['profiles', profile]);
+  if (!isTable(present) || stringify(present) !== stringify(tableWith(['secrets', 'access'], defaultRules))) return undefined;
+  const profiles = Object.entries(valueAt(table, ['profiles']) ?? {}).filter(([name]) => name !== profile);
+  const others = Object.entries(table).filter(([name]) => name !== 'profiles');
+  if (profiles.length === 0 && others.length === 0) return Buffer.alloc(0);
+  const rest = profiles.length === 0 ? [] : [['profiles', Object.fromEntries(profiles)] as const];
+  return rulesFile(Object.fromEntries([...others, ...rest]));
+}
+
+const defaultRules: Table = { [administrators]: ['*'], [everyOtherClient]: [] };
+
+function rulesOf(profile: string): string[] {
+  return ['profiles', profile, 'secrets', 'access'];
+}
+
+function rulesFile(table: Table): Buffer {
+  return Buffer.from(notice + stringify(table));
+}
+
+function parseRules(file: string, bytes: Buffer): Table {
+  const document = parseDocument(file, bytes);
+  if (!('severity' in document)) return document.table;
+  throw SesameError.of('file-damaged', { path: file, reason: `line ${document.line}: ${document.problem}` });
 }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { decideAccess, listing } from '../../src/config/access.ts';
-import { addDefaultRules } from '../../src/config/default-rules.ts';
+import { addDefaultRules, removeDefaultRules } from '../../src/config/default-rules.ts';
 import { SesameError } from '../../src/core/errors.ts';
 import { Workplace } from './support.ts';
 
@@ -10,6 +10,10 @@ const workplace = new Workplace();
 
 function add(before: string | undefined, profile: string): string | undefined {
   return addDefaultRules('rules.toml', before === undefined ? undefined : Buffer.from(before), profile)?.toString();
+}
+
+function remove(before: string, profile: string): string | undefined {
+  return removeDefaultRules('rules.toml', Buffer.from(before), profile)?.toString();
 }
 
 describe('the rules of a new profile', () => {
@@ -50,5 +54,17 @@ describe('the rules of a new profile', () => {
       () => add('[profiles', 'p'),
       (thrown) => thrown instanceof SesameError && thrown.code === 'file-damaged' && /rules\.toml.*line 1/.test(thrown.message),
     );
+  });
+
+  it('are taken back as if they had never been written', () => {
+    const one = add(undefined, 'one') ?? '';
+    assert.equal(remove(add(one, 'two') ?? '', 'two'), one);
+    assert.equal(remove(one, 'one'), '');
+  });
+
+  it('are not taken back where somebody has written others', () => {
+    const one = add(undefined, 'one') ?? '';
+    assert.equal(remove(`${one}\nmqtt-bridge = []\n`, 'one'), undefined);
+    assert.equal(remove(one, 'two'), undefined);
   });
 });

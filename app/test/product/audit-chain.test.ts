@@ -287,6 +287,24 @@ describe('an audit chain of which', () => {
     });
   }
 
+  it('somebody has looked into the gap is no problem any more, and verifies with the gap in it', async () => {
+    for (const file of kept) copyFileSync(keep(file), join(device.stateDirectory, file));
+    edit(chainOf(device), (lines) => lines.splice(-3));
+    device.launch('daemon-profile');
+    await device.answers();
+    const problem = async () => JSON.parse((await device.must(['status', '--json'])).toString()).audit.problem;
+    try {
+      assert.match(await problem(), /nothing vouches/);
+      const acknowledged = await device.sesame(['audit', 'acknowledge']);
+      assert.equal(acknowledged.code, 0, acknowledged.stderr);
+      assert.equal(await problem(), undefined);
+      assert.equal((await verify(device)).code, 0);
+      assert.ok(operationsOf(device).includes('audit-acknowledge success'));
+    } finally {
+      await device.end('daemon-profile');
+    }
+  });
+
   it('the last line was torn is whole again after the start, says so itself, and verifies', async () => {
     for (const file of kept) copyFileSync(keep(file), join(device.stateDirectory, file));
     const before = entriesOf(device).length;

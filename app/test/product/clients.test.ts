@@ -156,6 +156,7 @@ const kindsOfLevel = {
   'profile-scoped': ['secret-get', 'secret-list', 'secret-environment'],
   'secrets-only': [
     ...(['installation-init', 'profile-activate', 'profile-deactivate', 'profile-default', 'audit-tail', 'key-rotate'] as const),
+    ...(['rules-discard', 'audit-acknowledge'] as const),
     ...(['vault-init', 'vault-unlock', 'vault-lock', 'vault-rekey', 'vault-check', 'ssh-challenge'] as const),
     ...(['secret-set', 'secret-delete', 'factor-add', 'factor-replace', 'factor-remove', 'tpm-cap'] as const),
   ],
@@ -193,6 +194,8 @@ const bodies: { readonly [Kind in RequestKind]: RequestBody<Kind> } = {
   'secret-list': { profile, limit: 1 },
   'secret-environment': { profiles: [profile] },
   'installation-init': { profile },
+  'rules-discard': { profile },
+  'audit-acknowledge': {},
   'profile-activate': { profile },
   'profile-deactivate': { profile },
   'profile-default': { profile },

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import type { Requester } from '../../bus/blocking-client.ts';
 import { Exit, type ExitCode } from '../../core/exit.ts';
 import { printable } from '../../core/text.ts';
 import type { Invocation } from '../invocation.ts';
@@ -6,13 +7,38 @@ import { withSession } from '../session.ts';
 import { print } from '../streams.ts';
 
 export async function run(invocation: Invocation): Promise<ExitCode> {
-  const entries = invocation.number('lines', { least: 1, most: 200, otherwise: 20 });
+  const entries = invocation.number('lines', { least: 1, most: 1_000_000, otherwise: 20 });
+  const format = invocation.flag('json') ? (line: string) => line : describeLine;
   return withSession(async ({ bus }) => {
-    const { body } = await bus.request('audit-tail', { entries });
-    const format = invocation.flag('json') ? (line: string) => line : describeLine;
-    print(body.lines.map((line) => `${format(line)}\n`).join(''));
+    for await (const lines of lastEntries(bus, entries)) print(lines.map((line) => `${format(line)}\n`).join(''));
     return Exit.done;
   });
+}
+
+/** What fits into one answer. */
+const pageLength = 200;
+
+/** The last entries, oldest first, a page after the other. */
+async function* lastEntries(bus: Requester, wanted: number): AsyncGenerator<readonly string[]> {
+  if (wanted <= pageLength) {
+    yield (await bus.request('audit-tail', { entries: wanted })).body.lines;
+    return;
+  }
+  const { body } = await bus.request('profile-status', {});
+  const last = body.audit.sequence;
+  for (let after = Math.max(0, last - wanted); after < last; ) {
+    const { lines } = (await bus.request('audit-tail', { entries: pageLength, after })).body;
+    const reached = sequenceOf(lines.at(-1));
+    if (reached === undefined || reached <= after) return;
+    yield lines;
+    after = reached;
+  }
+}
+
+function sequenceOf(line: string | undefined): number | undefined {
+  const entry: unknown = line === undefined ? undefined : JSON.parse(line);
+  const sequence: unknown = typeof entry === 'object' && entry !== null ? Reflect.get(entry, 'sequence') : undefined;
+  return typeof sequence === 'number' ? sequence : undefined;
 }
 
 /** `17  2026-11-24T08:26:17.000Z  SecretOperationAudited  action=get profile=device …` */

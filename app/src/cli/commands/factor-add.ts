@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-import { SesameError } from '../../core/errors.ts';
 import { Exit, type ExitCode } from '../../core/exit.ts';
 import { type Evidence, withEvidence } from '../evidence.ts';
 import type { Invocation } from '../invocation.ts';
@@ -35,7 +34,8 @@ interface Addition {
 
 async function prove(session: Session, invocation: Invocation, { profile, factor, evidence }: Addition): Promise<void> {
   const { body } = await session.bus.request('factor-list', { profile });
-  if (body.factors.some((present) => present.factor === factor)) throw SesameError.of('factor-enrolled', { profile, factor });
+  // The daemon refuses it, and records that.
+  if (body.factors.some((present) => present.factor === factor)) return;
   await proveEnrolled(session, invocation, profile, evidence, provedByChange(body, factor));
   await proveNew(session, invocation, profile, evidence, factor);
 }

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+import type { Requester } from '../../bus/blocking-client.ts';
+import { SesameError } from '../../core/errors.ts';
 import { Exit, type ExitCode } from '../../core/exit.ts';
 import { announcesEvidence, type Evidence, withEvidence } from '../evidence.ts';
 import type { Invocation } from '../invocation.ts';
@@ -52,12 +54,30 @@ async function create({ bus }: Session, invocation: Invocation, { profile, evide
     const policy = invocation.value('policy') === 'all' ? 'all' : 'any';
     const given = salt === undefined ? {} : { salt };
     const body = { profile, evidence: evidence.describe(), policy, recovery_key: recovery, ...given } as const;
-    const { body: vault, attachment } = await bus.request('vault-init', body, joined?.bytes, { timeoutMs: initTimeoutMs });
+    const { body: vault, attachment } = await bus
+      .request('vault-init', body, joined?.bytes, { timeoutMs: initTimeoutMs })
+      .catch((thrown: unknown) => takeBack(bus, profile, installation.body.rules_added, thrown));
     const { factors } = vault;
     printWithRecoveryKey(invocation, { profile, installation: installation.body.id, policy, factors }, attachment);
     say(`profile ${profile} has a vault, opened by: ${factors.join(', ')}`);
     if (!recovery) noteUnseenRecoveryKey(invocation, profile);
   } finally {
     joined?.release();
+  }
+}
+
+/** Rules of a profile that got no vault would be half of an `init`. The identity of the installation stays: it belongs to no profile. */
+async function takeBack(bus: Requester, profile: string, rulesAdded: boolean, thrown: unknown): Promise<never> {
+  if (rulesAdded && (await isWithoutVault(bus, profile))) await bus.request('rules-discard', { profile });
+  throw thrown;
+}
+
+/** An answer that did not come in time, or a disk that does not sync, leaves open whether the vault was made: only a plain no counts. */
+async function isWithoutVault(bus: Requester, profile: string): Promise<boolean> {
+  try {
+    await bus.request('factor-list', { profile });
+    return false;
+  } catch (thrown) {
+    return thrown instanceof SesameError && thrown.code === 'vault-not-initialised';
   }
 }

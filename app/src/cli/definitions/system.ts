@@ -22,10 +22,23 @@ export const systemCommands: readonly CommandDefinition[] = [
     summary: 'show the last entries of the audit chain',
     description: ['With --json the lines come as they stand in the file.'],
     arguments: [],
-    options: [{ long: 'lines', short: 'n', value: 'N', description: 'how many, 1 to 200 (default: 20)' }, jsonOption],
+    options: [{ long: 'lines', short: 'n', value: 'N', description: 'how many, 1 to 1,000,000 (default: 20)' }, jsonOption],
     examples: [{ text: 'The last five', line: 'sesame audit tail -n 5' }],
     exits: [Exit.denied, Exit.unreachable],
     load: () => import('../commands/audit-tail.ts'),
+  },
+  {
+    name: 'audit acknowledge',
+    summary: 'record that the gaps of the audit chain were looked into',
+    description: [
+      'A gap, such as a removed end or a replaced file, stays a problem of `sesame status` until somebody has looked into it. This writes an entry that ' +
+        'says so; the gap itself stays in the chain.',
+    ],
+    arguments: [],
+    options: [jsonOption],
+    examples: [{ text: 'After the cause was found', line: 'sesame audit acknowledge' }],
+    exits: [Exit.denied, Exit.storage, Exit.unreachable],
+    load: () => import('../commands/audit-acknowledge.ts'),
   },
   {
     name: 'config check',

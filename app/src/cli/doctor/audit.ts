@@ -10,7 +10,8 @@ export const verifyTimeoutMs = 600_000;
 
 export async function examineAudit({ audit }: StatusReport, bus: Requester | undefined): Promise<Check[]> {
   if (audit === null || bus === undefined) return [];
-  if (audit.problem !== undefined) return [fail(id, audit.problem, 'keep a copy of the file, then find out who changed it')];
+  if (audit.problem !== undefined)
+    return [fail(id, audit.problem, 'keep a copy of the file, find out who changed it, then: sesame audit acknowledge')];
   try {
     const { body } = await bus.request('audit-verify', {}, undefined, { timeoutMs: verifyTimeoutMs });
     const text = `${body.entries} entries verify (${body.hash}, ${body.attestation})`;

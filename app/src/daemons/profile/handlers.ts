@@ -45,10 +45,19 @@ export function profileHandlers(options: ProfileHandlersOptions): Handlers {
     },
 
     async 'installation-init'({ body: { profile } }) {
+      // Rules that came with a vault, or did not, are the integrator's.
+      if (profiles.isVault(profile)) throw SesameError.of('vault-exists', { profile });
       const made = await installation.create(audit);
-      installation.addRules(profile);
+      const added = installation.addRules(profile);
       foundation.reload();
-      return { body: made };
+      return { body: { ...made, rules_added: added } };
+    },
+
+    async 'rules-discard'({ body: { profile } }) {
+      if (profiles.isVault(profile)) throw SesameError.of('vault-exists', { profile });
+      installation.discardRules(profile);
+      foundation.reload();
+      return { body: {} };
     },
 
     async 'profile-list'() {
@@ -97,6 +106,11 @@ export function profileHandlers(options: ProfileHandlersOptions): Handlers {
 
     async 'audit-tail'({ body: { entries, after } }) {
       return { body: { lines: audit.tail(entries, after) } };
+    },
+
+    async 'audit-acknowledge'({ sender: { uid } }) {
+      const { sequence } = await audit.acknowledge({ requester_uid: uid });
+      return { body: { sequence } };
     },
 
     async 'audit-verify'() {

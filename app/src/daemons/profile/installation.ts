@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { join } from 'node:path';
 import type { AuditLog } from '../../audit/log.ts';
-import { addDefaultRules } from '../../config/default-rules.ts';
+import { addDefaultRules, removeDefaultRules } from '../../config/default-rules.ts';
 import {
   createInstallation,
   type Installation,
@@ -11,7 +11,7 @@ import {
   serialiseInstallation,
 } from '../../config/installation.ts';
 import { uuidV5 } from '../../core/uuid.ts';
-import { readBounded, writeDurably } from '../../linux/files.ts';
+import { readBounded, removeWiped, writeDurably } from '../../linux/files.ts';
 
 /** Longest installation.toml and rules.toml, in bytes. */
 const longestFile = 1_048_576;
@@ -59,11 +59,25 @@ export class InstallationFiles {
 
   /**
    * Writes the safe rules for a profile: administrators may do everything, everybody else nothing. Rules that are there stay.
+   * @returns whether it wrote any
    * @throws SesameError storage errors, file-damaged
    */
-  addRules(profile: string): void {
+  addRules(profile: string): boolean {
     const before = readBounded(this.#rulesPath, longestFile);
     const after = addDefaultRules(this.#rulesPath, before, profile);
     if (after !== undefined) writeDurably(this.#rulesPath, after, fileMode);
+    return after !== undefined;
+  }
+
+  /**
+   * Takes the safe rules of a profile away again; others stay.
+   * @throws SesameError storage errors, file-damaged
+   */
+  discardRules(profile: string): void {
+    const before = readBounded(this.#rulesPath, longestFile);
+    const after = before && removeDefaultRules(this.#rulesPath, before, profile);
+    if (after === undefined) return;
+    if (after.length === 0) removeWiped(this.#rulesPath);
+    else writeDurably(this.#rulesPath, after, fileMode);
   }
 }

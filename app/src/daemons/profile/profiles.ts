@@ -55,6 +55,11 @@ export class Profiles {
     this.#vaults.add(name);
   }
 
+  /** Whether daemon-secrets has said that there is a vault of this profile. */
+  isVault(name: string): boolean {
+    return this.#vaults.has(name);
+  }
+
   /** @throws SesameError profile-not-found */
   requireKnown(name: string): void {
     if (!this.list().some((profile) => profile.name === name)) throw SesameError.of('profile-not-found', { profile: name });

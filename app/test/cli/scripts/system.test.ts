@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { connectClient } from '../../support/client.ts';
 import { Device } from '../../support/device.ts';
 import { ends, json } from './expect.ts';
 
@@ -158,6 +159,20 @@ describe('sesame on a device', () => {
     assert.equal(lines.length, 2);
     assert.ok(lines.every((line) => JSON.parse(line).sequence > 0));
     assert.match((await ends(device, 0, ['audit', 'tail'])).stdout.toString(), /SecretOperationAudited.*action=set/);
+  });
+
+  it('shows as much of its audit chain as is asked for, in its order', async () => {
+    const file = () => readFileSync(join(device.stateDirectory, 'audit.jsonl'), 'utf8').trimEnd().split('\n');
+    const client = await connectClient(device);
+    const set = () => client.request('secret-set', { profile: 'device', name: 'a' }, Buffer.from('value'));
+    while (file().length < 450) await set();
+    await client.close();
+    for (const count of [200, 201, 430]) {
+      const { stdout } = await ends(device, 0, ['audit', 'tail', '-n', String(count), '--json']);
+      assert.deepEqual(stdout.toString().trimEnd().split('\n'), file().slice(-count));
+    }
+    const { stdout } = await ends(device, 0, ['audit', 'tail', '-n', '1000000', '--json']);
+    assert.deepEqual(stdout.toString().trimEnd().split('\n'), file());
   });
 
   it('verifies its audit chain, and a copy of it by its path', async () => {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from 'node:assert/strict';
+import { existsSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Device } from '../../support/device.ts';
 import { ends, json } from './expect.ts';
@@ -29,6 +31,22 @@ describe('sesame init, unlock and lock', () => {
 
   it('leave nothing behind when they were refused', async () => {
     await ends(device, 3, ['secret', 'list', '-p', 'fresh']);
+  });
+
+  it('leave no rules behind for a profile that got no vault', async () => {
+    const rules = () => existsSync(join(device.stateDirectory, 'rules.toml'));
+    const twice = ['init', '-p', 'fresh', '--password-stdin', '--password-stdin'];
+    await ends(device, 2, twice, `${password}${password}`);
+    assert.equal(rules(), false);
+    const listed = await device.must(['profile', 'list']);
+    assert.doesNotMatch(listed.toString(), /fresh/);
+  });
+
+  it('write no rules for a vault that came without any', async () => {
+    await ends(device, 0, ['init', '-p', 'restored', '--password-stdin', '--no-recovery-key'], password);
+    rmSync(join(device.stateDirectory, 'rules.toml'));
+    await ends(device, 7, ['init', '-p', 'restored', '--password-stdin'], password);
+    assert.equal(existsSync(join(device.stateDirectory, 'rules.toml')), false);
   });
 
   it('make no recovery key where nobody would see it, and warn', async () => {
@@ -160,7 +178,8 @@ describe('sesame factor and rekey', () => {
     await ends(device, 0, ['lock']);
     await ends(device, 0, ['unlock', '-p', 'device', '--recovery-stdin'], `${renewed}\n`);
     await ends(device, 0, ['lock']);
-    await ends(device, 8, ['unlock', '-p', 'device', '--recovery-stdin'], old);
+    const { stderr } = await ends(device, 8, ['unlock', '-p', 'device', '--recovery-stdin'], old);
+    assert.match(stderr, /the recovery key does not open the vault/);
     await device.eventually('the delay after a failure has passed', async () => {
       return (await device.sesame(['unlock', '-p', 'device', '--password-stdin'], password)).code === 0;
     });
