@@ -12,6 +12,7 @@ import { type Benchmark, type Figure, holds, ratio } from './figure.ts';
 import { lockedPages } from './locked-pages.ts';
 import { secretGet } from './secret-get.ts';
 import { table } from './table.ts';
+import { tpmUnlock } from './tpm-unlock.ts';
 import { vaultGrowth } from './vault-growth.ts';
 import { wholeProcess } from './whole-process.ts';
 
@@ -20,6 +21,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   'whole-process': wholeProcess,
   'daemon-memory': daemonMemory,
   'locked-pages': lockedPages,
+  'tpm-unlock': tpmUnlock,
   'vault-growth': vaultGrowth,
   'audit-append': auditAppend,
   'audit-verify': auditVerify,

@@ -34,6 +34,13 @@ export const profileRequests = {
         default_profile: text(64),
         connected: { type: 'array', maxItems: 32, items: text(64) },
         connections: count,
+        /** Absent when the installation is bound to no machine. */
+        machine_binding: {
+          type: 'object',
+          properties: { type: text(64), state: { enum: ['matches', 'differs', 'unverified'] } },
+          required: ['type', 'state'],
+          additionalProperties: false,
+        },
         audit: {
           type: 'object',
           properties: { sequence: count, attestation: { enum: ['self-attested', 'sealed'] }, problem: text(1024) },
@@ -136,6 +143,24 @@ export const profileRequests = {
       type: 'object',
       properties: { profile: profileName, state: { enum: ['locked', 'partial', 'unlocked'] } },
       required: ['profile', 'state'],
+      additionalProperties: false,
+    },
+    reply: nothing,
+  },
+  /** From daemon-secrets alone: the hash over a key that the TPM has sealed or unsealed, which identifies this machine. */
+  'machine-binding': {
+    answeredBy: 'daemon-profile',
+    level: 'internal',
+    attachment: false,
+    body: {
+      type: 'object',
+      properties: {
+        profile: profileName,
+        binding_hash: { type: 'string', pattern: '^[0-9a-f]{64}$', maxLength: 64 },
+        /** The key is new: what was bound to the one before is bound to this one. */
+        renewed: flag,
+      },
+      required: ['profile', 'binding_hash', 'renewed'],
       additionalProperties: false,
     },
     reply: nothing,

@@ -875,6 +875,114 @@ return errors === 0;
 
 return made;
   },
+  "machine-binding"() {
+
+const made = validate10;
+const schema11 = {"type":"object","properties":{"profile":{"type":"string","maxLength":64,"pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},"binding_hash":{"type":"string","pattern":"^[0-9a-f]{64}$","maxLength":64},"renewed":{"type":"boolean"}},"required":["profile","binding_hash","renewed"],"additionalProperties":false};
+const pattern0 = new RegExp("^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$", "u");
+const pattern1 = new RegExp("^[0-9a-f]{64}$", "u");
+
+function validate10(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+let vErrors = null;
+let errors = 0;
+if(errors === 0){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing0;
+if((((data.profile === undefined) && (missing0 = "profile")) || ((data.binding_hash === undefined) && (missing0 = "binding_hash"))) || ((data.renewed === undefined) && (missing0 = "renewed"))){
+validate10.errors = [{instancePath,keyword:"required",message:"must have required property '"+missing0+"'"}];
+return false;
+}
+else {
+const _errs1 = errors;
+for(const key0 in data){
+if(!(((key0 === "profile") || (key0 === "binding_hash")) || (key0 === "renewed"))){
+validate10.errors = [{instancePath,keyword:"additionalProperties",message:"must NOT have additional properties"}];
+return false;
+break;
+}
+}
+if(_errs1 === errors){
+if(data.profile !== undefined){
+let data0 = data.profile;
+const _errs2 = errors;
+if(errors === _errs2){
+if(typeof data0 === "string"){
+if(func2(data0) > 64){
+validate10.errors = [{instancePath:instancePath+"/profile",keyword:"maxLength",message:"must NOT have more than 64 characters"}];
+return false;
+}
+else {
+if(!pattern0.test(data0)){
+validate10.errors = [{instancePath:instancePath+"/profile",schemaPath:"#/properties/profile/pattern",keyword:"pattern",params:{pattern: "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},message:"must match pattern \""+"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"+"\""}];
+return false;
+}
+}
+}
+else {
+validate10.errors = [{instancePath:instancePath+"/profile",keyword:"type",message:"must be string"}];
+return false;
+}
+}
+var valid0 = _errs2 === errors;
+}
+else {
+var valid0 = true;
+}
+if(valid0){
+if(data.binding_hash !== undefined){
+let data1 = data.binding_hash;
+const _errs4 = errors;
+if(errors === _errs4){
+if(typeof data1 === "string"){
+if(func2(data1) > 64){
+validate10.errors = [{instancePath:instancePath+"/binding_hash",keyword:"maxLength",message:"must NOT have more than 64 characters"}];
+return false;
+}
+else {
+if(!pattern1.test(data1)){
+validate10.errors = [{instancePath:instancePath+"/binding_hash",schemaPath:"#/properties/binding_hash/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""}];
+return false;
+}
+}
+}
+else {
+validate10.errors = [{instancePath:instancePath+"/binding_hash",keyword:"type",message:"must be string"}];
+return false;
+}
+}
+var valid0 = _errs4 === errors;
+}
+else {
+var valid0 = true;
+}
+if(valid0){
+if(data.renewed !== undefined){
+const _errs6 = errors;
+if(typeof data.renewed !== "boolean"){
+validate10.errors = [{instancePath:instancePath+"/renewed",keyword:"type",message:"must be boolean"}];
+return false;
+}
+var valid0 = _errs6 === errors;
+}
+else {
+var valid0 = true;
+}
+}
+}
+}
+}
+}
+else {
+validate10.errors = [{instancePath,keyword:"type",message:"must be object"}];
+return false;
+}
+}
+validate10.errors = vErrors;
+return errors === 0;
+}
+
+return made;
+  },
   "audit-tail"() {
 
 const made = validate10;
@@ -3588,7 +3696,7 @@ export const replyValidators = /* @__PURE__ */ lazily({
   "profile-status"() {
 
 const made = validate10;
-const schema11 = {"type":"object","properties":{"daemon":{"type":"object","properties":{"name":{"type":"string","maxLength":64},"version":{"type":"string","maxLength":32},"pid":{"type":"integer","minimum":0,"maximum":9007199254740991},"uptime_ms":{"type":"integer","minimum":0,"maximum":9007199254740991},"secret_memory":{"type":"object","properties":{"protection":{"enum":["memfd_secret","mlock"]},"cause":{"type":"string","maxLength":1024},"remedy":{"type":"string","maxLength":1024},"pages_in_use":{"type":"integer","minimum":0,"maximum":9007199254740991},"pages_pooled":{"type":"integer","minimum":0,"maximum":9007199254740991},"lock_limit":{"type":"integer","minimum":0,"maximum":9007199254740991}},"required":["protection","pages_in_use","pages_pooled"],"additionalProperties":false},"dumpable":{"type":"boolean"},"configuration_problems":{"type":"array","maxItems":32,"items":{"type":"string","maxLength":1024}}},"required":["name","version","pid","uptime_ms","secret_memory","dumpable","configuration_problems"],"additionalProperties":false},"installation":{"type":"string","maxLength":64},"default_profile":{"type":"string","maxLength":64},"connected":{"type":"array","maxItems":32,"items":{"type":"string","maxLength":64}},"connections":{"type":"integer","minimum":0,"maximum":9007199254740991},"audit":{"type":"object","properties":{"sequence":{"type":"integer","minimum":0,"maximum":9007199254740991},"attestation":{"enum":["self-attested","sealed"]},"problem":{"type":"string","maxLength":1024}},"required":["sequence","attestation"],"additionalProperties":false}},"required":["daemon","default_profile","connected","connections","audit"],"additionalProperties":false};
+const schema11 = {"type":"object","properties":{"daemon":{"type":"object","properties":{"name":{"type":"string","maxLength":64},"version":{"type":"string","maxLength":32},"pid":{"type":"integer","minimum":0,"maximum":9007199254740991},"uptime_ms":{"type":"integer","minimum":0,"maximum":9007199254740991},"secret_memory":{"type":"object","properties":{"protection":{"enum":["memfd_secret","mlock"]},"cause":{"type":"string","maxLength":1024},"remedy":{"type":"string","maxLength":1024},"pages_in_use":{"type":"integer","minimum":0,"maximum":9007199254740991},"pages_pooled":{"type":"integer","minimum":0,"maximum":9007199254740991},"lock_limit":{"type":"integer","minimum":0,"maximum":9007199254740991}},"required":["protection","pages_in_use","pages_pooled"],"additionalProperties":false},"dumpable":{"type":"boolean"},"configuration_problems":{"type":"array","maxItems":32,"items":{"type":"string","maxLength":1024}}},"required":["name","version","pid","uptime_ms","secret_memory","dumpable","configuration_problems"],"additionalProperties":false},"installation":{"type":"string","maxLength":64},"default_profile":{"type":"string","maxLength":64},"connected":{"type":"array","maxItems":32,"items":{"type":"string","maxLength":64}},"connections":{"type":"integer","minimum":0,"maximum":9007199254740991},"machine_binding":{"type":"object","properties":{"type":{"type":"string","maxLength":64},"state":{"enum":["matches","differs","unverified"]}},"required":["type","state"],"additionalProperties":false},"audit":{"type":"object","properties":{"sequence":{"type":"integer","minimum":0,"maximum":9007199254740991},"attestation":{"enum":["self-attested","sealed"]},"problem":{"type":"string","maxLength":1024}},"required":["sequence","attestation"],"additionalProperties":false}},"required":["daemon","default_profile","connected","connections","audit"],"additionalProperties":false};
 
 function validate10(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
@@ -3603,7 +3711,7 @@ return false;
 else {
 const _errs1 = errors;
 for(const key0 in data){
-if(!((((((key0 === "daemon") || (key0 === "installation")) || (key0 === "default_profile")) || (key0 === "connected")) || (key0 === "connections")) || (key0 === "audit"))){
+if(!(((((((key0 === "daemon") || (key0 === "installation")) || (key0 === "default_profile")) || (key0 === "connected")) || (key0 === "connections")) || (key0 === "machine_binding")) || (key0 === "audit"))){
 validate10.errors = [{instancePath,keyword:"additionalProperties",message:"must NOT have additional properties"}];
 return false;
 break;
@@ -4090,45 +4198,39 @@ else {
 var valid0 = true;
 }
 if(valid0){
-if(data.audit !== undefined){
-let data20 = data.audit;
+if(data.machine_binding !== undefined){
+let data20 = data.machine_binding;
 const _errs43 = errors;
 if(errors === _errs43){
 if(data20 && typeof data20 == "object" && !Array.isArray(data20)){
 let missing3;
-if(((data20.sequence === undefined) && (missing3 = "sequence")) || ((data20.attestation === undefined) && (missing3 = "attestation"))){
-validate10.errors = [{instancePath:instancePath+"/audit",keyword:"required",message:"must have required property '"+missing3+"'"}];
+if(((data20.type === undefined) && (missing3 = "type")) || ((data20.state === undefined) && (missing3 = "state"))){
+validate10.errors = [{instancePath:instancePath+"/machine_binding",keyword:"required",message:"must have required property '"+missing3+"'"}];
 return false;
 }
 else {
 const _errs45 = errors;
 for(const key3 in data20){
-if(!(((key3 === "sequence") || (key3 === "attestation")) || (key3 === "problem"))){
-validate10.errors = [{instancePath:instancePath+"/audit",keyword:"additionalProperties",message:"must NOT have additional properties"}];
+if(!((key3 === "type") || (key3 === "state"))){
+validate10.errors = [{instancePath:instancePath+"/machine_binding",keyword:"additionalProperties",message:"must NOT have additional properties"}];
 return false;
 break;
 }
 }
 if(_errs45 === errors){
-if(data20.sequence !== undefined){
-let data21 = data20.sequence;
+if(data20.type !== undefined){
+let data21 = data20.type;
 const _errs46 = errors;
-if(!(((typeof data21 == "number") && (!(data21 % 1) && !isNaN(data21))) && (isFinite(data21)))){
-validate10.errors = [{instancePath:instancePath+"/audit/sequence",keyword:"type",message:"must be integer"}];
+if(errors === _errs46){
+if(typeof data21 === "string"){
+if(func2(data21) > 64){
+validate10.errors = [{instancePath:instancePath+"/machine_binding/type",keyword:"maxLength",message:"must NOT have more than 64 characters"}];
 return false;
 }
-if(errors === _errs46){
-if((typeof data21 == "number") && (isFinite(data21))){
-if(data21 > 9007199254740991 || isNaN(data21)){
-validate10.errors = [{instancePath:instancePath+"/audit/sequence",keyword:"maximum",message:"must be <= 9007199254740991"}];
-return false;
 }
 else {
-if(data21 < 0 || isNaN(data21)){
-validate10.errors = [{instancePath:instancePath+"/audit/sequence",keyword:"minimum",message:"must be >= 0"}];
+validate10.errors = [{instancePath:instancePath+"/machine_binding/type",keyword:"type",message:"must be string"}];
 return false;
-}
-}
 }
 }
 var valid5 = _errs46 === errors;
@@ -4137,11 +4239,11 @@ else {
 var valid5 = true;
 }
 if(valid5){
-if(data20.attestation !== undefined){
-let data22 = data20.attestation;
+if(data20.state !== undefined){
+let data22 = data20.state;
 const _errs48 = errors;
-if(!((data22 === "self-attested") || (data22 === "sealed"))){
-validate10.errors = [{instancePath:instancePath+"/audit/attestation",keyword:"enum",message:"must be equal to one of the allowed values"}];
+if(!(((data22 === "matches") || (data22 === "differs")) || (data22 === "unverified"))){
+validate10.errors = [{instancePath:instancePath+"/machine_binding/state",keyword:"enum",message:"must be equal to one of the allowed values"}];
 return false;
 }
 var valid5 = _errs48 === errors;
@@ -4149,13 +4251,87 @@ var valid5 = _errs48 === errors;
 else {
 var valid5 = true;
 }
-if(valid5){
-if(data20.problem !== undefined){
-let data23 = data20.problem;
+}
+}
+}
+}
+else {
+validate10.errors = [{instancePath:instancePath+"/machine_binding",keyword:"type",message:"must be object"}];
+return false;
+}
+}
+var valid0 = _errs43 === errors;
+}
+else {
+var valid0 = true;
+}
+if(valid0){
+if(data.audit !== undefined){
+let data23 = data.audit;
 const _errs49 = errors;
 if(errors === _errs49){
-if(typeof data23 === "string"){
-if(func2(data23) > 1024){
+if(data23 && typeof data23 == "object" && !Array.isArray(data23)){
+let missing4;
+if(((data23.sequence === undefined) && (missing4 = "sequence")) || ((data23.attestation === undefined) && (missing4 = "attestation"))){
+validate10.errors = [{instancePath:instancePath+"/audit",keyword:"required",message:"must have required property '"+missing4+"'"}];
+return false;
+}
+else {
+const _errs51 = errors;
+for(const key4 in data23){
+if(!(((key4 === "sequence") || (key4 === "attestation")) || (key4 === "problem"))){
+validate10.errors = [{instancePath:instancePath+"/audit",keyword:"additionalProperties",message:"must NOT have additional properties"}];
+return false;
+break;
+}
+}
+if(_errs51 === errors){
+if(data23.sequence !== undefined){
+let data24 = data23.sequence;
+const _errs52 = errors;
+if(!(((typeof data24 == "number") && (!(data24 % 1) && !isNaN(data24))) && (isFinite(data24)))){
+validate10.errors = [{instancePath:instancePath+"/audit/sequence",keyword:"type",message:"must be integer"}];
+return false;
+}
+if(errors === _errs52){
+if((typeof data24 == "number") && (isFinite(data24))){
+if(data24 > 9007199254740991 || isNaN(data24)){
+validate10.errors = [{instancePath:instancePath+"/audit/sequence",keyword:"maximum",message:"must be <= 9007199254740991"}];
+return false;
+}
+else {
+if(data24 < 0 || isNaN(data24)){
+validate10.errors = [{instancePath:instancePath+"/audit/sequence",keyword:"minimum",message:"must be >= 0"}];
+return false;
+}
+}
+}
+}
+var valid6 = _errs52 === errors;
+}
+else {
+var valid6 = true;
+}
+if(valid6){
+if(data23.attestation !== undefined){
+let data25 = data23.attestation;
+const _errs54 = errors;
+if(!((data25 === "self-attested") || (data25 === "sealed"))){
+validate10.errors = [{instancePath:instancePath+"/audit/attestation",keyword:"enum",message:"must be equal to one of the allowed values"}];
+return false;
+}
+var valid6 = _errs54 === errors;
+}
+else {
+var valid6 = true;
+}
+if(valid6){
+if(data23.problem !== undefined){
+let data26 = data23.problem;
+const _errs55 = errors;
+if(errors === _errs55){
+if(typeof data26 === "string"){
+if(func2(data26) > 1024){
 validate10.errors = [{instancePath:instancePath+"/audit/problem",keyword:"maxLength",message:"must NOT have more than 1024 characters"}];
 return false;
 }
@@ -4165,10 +4341,10 @@ validate10.errors = [{instancePath:instancePath+"/audit/problem",keyword:"type",
 return false;
 }
 }
-var valid5 = _errs49 === errors;
+var valid6 = _errs55 === errors;
 }
 else {
-var valid5 = true;
+var valid6 = true;
 }
 }
 }
@@ -4180,10 +4356,11 @@ validate10.errors = [{instancePath:instancePath+"/audit",keyword:"type",message:
 return false;
 }
 }
-var valid0 = _errs43 === errors;
+var valid0 = _errs49 === errors;
 }
 else {
 var valid0 = true;
+}
 }
 }
 }
@@ -4605,6 +4782,33 @@ return errors === 0;
 return made;
   },
   "vault-report"() {
+
+const made = validate10;
+const schema11 = {"type":"object","properties":{},"additionalProperties":false};
+
+function validate10(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+let vErrors = null;
+let errors = 0;
+if(errors === 0){
+if(data && typeof data == "object" && !Array.isArray(data)){
+for(const key0 in data){
+validate10.errors = [{instancePath,keyword:"additionalProperties",message:"must NOT have additional properties"}];
+return false;
+break;
+}
+}
+else {
+validate10.errors = [{instancePath,keyword:"type",message:"must be object"}];
+return false;
+}
+}
+validate10.errors = vErrors;
+return errors === 0;
+}
+
+return made;
+  },
+  "machine-binding"() {
 
 const made = validate10;
 const schema11 = {"type":"object","properties":{},"additionalProperties":false};

@@ -24,6 +24,7 @@ export interface StatusReport {
   readonly connected: readonly string[];
   readonly connections: number;
   readonly audit: ProfileStatus['audit'] | null;
+  readonly machine_binding: NonNullable<ProfileStatus['machine_binding']> | null;
   readonly vaults: readonly VaultStatus[];
 }
 
@@ -44,6 +45,7 @@ export async function gatherStatus(bus: Requester): Promise<StatusReport> {
     connected: profile.body?.connected ?? [],
     connections: profile.body?.connections ?? 0,
     audit: profile.body?.audit ?? null,
+    machine_binding: profile.body?.machine_binding ?? null,
     vaults: secrets.body?.vaults ?? [],
   };
 }
@@ -57,6 +59,7 @@ export function withoutBus(error: SesameError): StatusReport {
     connected: [],
     connections: 0,
     audit: null,
+    machine_binding: null,
     vaults: [],
   };
 }

@@ -37,6 +37,14 @@ export function parseInstallation(path: string, bytes: Buffer): Installation {
   return table;
 }
 
+/** What ties an installation to a machine, as a hash: of its machine-id, or of what its TPM sealed. */
+export type MachineBinding = NonNullable<Installation['machine_binding']>;
+
+/** The same installation, bound to a machine. */
+export function withMachineBinding(installation: Installation, binding: MachineBinding): Installation {
+  return { ...installation, machine_binding: { ...installation.machine_binding, ...binding } };
+}
+
 function invalid({ file, line, problem }: Diagnostic): SesameError {
   return SesameError.of('installation-invalid', { path: file, reason: `line ${line}: ${problem}` });
 }

@@ -304,6 +304,13 @@ export const configurationSchema = {
           default: 'default',
           description: 'The profile that is meant when none is named.',
         },
+        machine_binding: {
+          type: 'string',
+          enum: ['none', 'machine-id', 'tpm-bound'],
+          default: 'tpm-bound',
+          description:
+            'What ties installation.toml to this machine, so that a copy on another one is noticed: /etc/machine-id, from init on; or the first key that the TPM seals.',
+        },
         ipc,
         logging,
         rate_limit: rateLimit,

@@ -20,6 +20,8 @@ export const installationSchema = {
       properties: {
         binding_hash: { type: 'string', pattern: '^[0-9a-fA-F]{64}$' },
         binding_type: { type: 'string', minLength: 1, maxLength: 64 },
+        /** Ours: whose sealed key the hash is of, with `tpm-bound`. */
+        profile: { type: 'string', pattern: profilePattern },
       },
       required: ['binding_hash', 'binding_type'],
     },

@@ -267,6 +267,11 @@ export const errorCatalogue = {
 
   // Configuration
   'configuration-invalid': { exit: Exit.configuration, message: '{file}:{line}:{column}: {problem}; {remedy}' },
+  'machine-binding-differs': {
+    exit: Exit.damaged,
+    message:
+      'the file {path} was made on another machine, or was changed: its {type} does not match this one; a copied device gets an identity of its own with: sesame init after removing the file',
+  },
   'installation-invalid': {
     exit: Exit.damaged,
     message: 'the file {path} is not a valid installation: {reason}; restore it from a backup',

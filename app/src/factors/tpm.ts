@@ -30,13 +30,13 @@ export interface TpmFactorOptions {
   readonly observe?: ObserveBoot;
   /** Told when a vault opens and its file could not be brought up to date, which the next unlock tries again. */
   readonly onOutdated?: (profile: string, error: SesameError) => void;
-  /** Told of the sealed key of a profile whenever it was made or unsealed, before it is used. It stays the factor's. */
-  readonly onKey: (profile: string, sealedKey: SecretBytes) => void;
+  /** Told of the sealed key of a profile whenever it was made or unsealed. It stays the factor's. */
+  readonly onKey: (profile: string, sealedKey: SecretBytes, origin: 'made' | 'unsealed') => Promise<void>;
 }
 
 /**
- * Evidence: the PIN, or nothing. The TPM seals 32 random bytes, from which the key-encryption key is derived; so the file can be wrapped
- * anew without the TPM, and what identifies this machine (`tpm-bound`) does not change with the master key.
+ * Evidence: the PIN, or nothing. The TPM seals 32 random bytes, from which the key-encryption key is derived: what identifies this machine
+ * (`tpm-bound`) says nothing about the master key then, and the wrap notices when what was unsealed is not what it was made with.
  */
 export function tpmFactor(options: TpmFactorOptions): Factor {
   const { tpm, onKey, observe = observeBoot } = options;
@@ -67,7 +67,7 @@ export function tpmFactor(options: TpmFactorOptions): Factor {
         const { expected } = options;
         const seal = { selection: options.selection(), allowZeroPcrs: options.allowZeroPcrs(), expected, pin, policy, observe };
         const sealed = await tpm.converse((esys) => sealKey(esys, sealedKey, seal));
-        onKey(profile, sealedKey);
+        await onKey(profile, sealedKey, 'made');
         return serialiseEnrolment({ ...sealed, wrappedKey: withKek(context, sealedKey, (kek) => wrapKey(kek, piece)) });
       } finally {
         approvalKey.release();
@@ -88,7 +88,7 @@ export function tpmFactor(options: TpmFactorOptions): Factor {
       if (unsealed === undefined) return undefined;
       const { secret: sealedKey, update } = unsealed;
       try {
-        onKey(profile, sealedKey);
+        await onKey(profile, sealedKey, 'unsealed');
         const piece = withKek(context, sealedKey, (kek) => unwrapKey(memory, kek, { path, bytes: enrolment.wrappedKey }));
         if (piece === undefined)
           throw SesameError.of('file-damaged', { path, reason: 'what is sealed in it does not open the rest of it' });

@@ -48,7 +48,7 @@ class ApprovalFixture extends Fixture {
       policy: () => 'authorize',
       observe: (...boot) => this.observe(...boot),
       onOutdated: (_, error) => this.outdated.push(error.code),
-      onKey: () => undefined,
+      onKey: async () => undefined,
     });
     this.open({ factors: [...builtInFactors, this.factor] });
   }

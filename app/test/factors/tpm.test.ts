@@ -41,7 +41,7 @@ class TpmFixture extends Fixture {
       selection: () => this.selection,
       allowZeroPcrs: () => this.allowZeroPcrs,
       expected: (now) => now,
-      onKey: () => undefined,
+      onKey: async () => undefined,
     });
     this.open({ factors: [...builtInFactors, factor] });
   }

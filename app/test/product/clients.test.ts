@@ -186,6 +186,7 @@ const bodies: { readonly [Kind in RequestKind]: RequestBody<Kind> } = {
   'vault-report': { profile, state: 'unlocked' },
   'audit-verify': {},
   'factor-list': { profile },
+  'machine-binding': { profile, binding_hash: '0'.repeat(64), renewed: true },
   'tpm-status': {},
   'tpm-sealed-pcrs': { profile },
   'tpm-pcrs': { bank: 'sha256' },

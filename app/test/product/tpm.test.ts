@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { readTpmEnrolment } from '../../src/factors/tpm-enrolments.ts';
 import { Device, password } from '../support/device.ts';
@@ -125,6 +126,29 @@ describe('a device with a TPM', () => {
     assert.match(status.toString(), /wrong PINs: 0 of 3.*\n[\s\S]*device .*sha256 .*7 12 .*as sealed/);
     const doctor = await device.sesame(['status', '--doctor']);
     assert.match(doctor.stdout.toString(), /pass +tpm /);
+    assert.match(doctor.stdout.toString(), /pass +tpm\/device +sealed to PCR 7, 12 \(sha256\)/);
+  });
+
+  it('knows its own installation.toml, and says when it is that of another machine', async () => {
+    await provision();
+    await device.must(['lock', '-p', 'device']);
+    await device.must(['unlock', '-p', 'device', '--tpm']);
+    const own = JSON.parse((await device.must(['status', '--json'])).toString());
+    await device.end('daemon-secrets');
+    await device.end('daemon-profile');
+    const path = `${device.stateDirectory}/installation.toml`;
+    const text = readFileSync(path, 'utf8');
+    writeFileSync(path, text.replace(/binding_hash = "[0-9a-f]{8}/, 'binding_hash = "00000000'));
+    await device.start();
+    await device.eventually('the vault opens', async () => (await read()).code === 0);
+    const moved = JSON.parse((await device.must(['status', '--json'])).toString());
+    assert.deepEqual(
+      [own.machine_binding, moved.machine_binding],
+      [
+        { type: 'tpm-bound', state: 'matches' },
+        { type: 'tpm-bound', state: 'differs' },
+      ],
+    );
   });
 
   it('serves others while the TPM is slow', async () => {

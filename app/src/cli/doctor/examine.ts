@@ -9,7 +9,7 @@ import { examineDaemons } from './daemons.ts';
 import { examineDevice } from './device.ts';
 import { examinePermissions } from './permissions.ts';
 import { examineStorage } from './storage.ts';
-import { examineTpm } from './tpm.ts';
+import { examineMachine, examineTpm } from './tpm.ts';
 import { examineVaults } from './vaults.ts';
 
 /** Looks at everything that can be looked at from here. What a missing daemon hides is left out: that it is missing is a failure. */
@@ -24,6 +24,7 @@ export async function examine(status: StatusReport, bus: Requester | undefined):
     ...examinePermissions(paths),
     ...(await examineAudit(status, bus)),
     ...(await examineVaults(status, bus, configuration)),
+    ...examineMachine(status),
     ...(await examineTpm(bus, configuration)),
   ];
 }

@@ -3,10 +3,25 @@ import type { Requester } from '../../bus/blocking-client.ts';
 import type { ReplyBody } from '../../bus/messages.ts';
 import type { Configuration } from '../../config/configuration.ts';
 import { SesameError } from '../../core/errors.ts';
+import type { StatusReport } from '../status-report.ts';
 import { tpmTimeoutMs } from '../tpm.ts';
 import { type Check, fail, pass, warn } from './check.ts';
 
 type Status = ReplyBody<'tpm-status'>;
+
+/** Whether the installation is where it was made. */
+export function examineMachine({ machine_binding: binding }: StatusReport): Check[] {
+  const id = 'machine';
+  if (binding === null) return [];
+  if (binding.state !== 'differs') return [pass(id, `bound by ${binding.type}, ${binding.state}`)];
+  return [
+    fail(
+      id,
+      `installation.toml was made on another machine: its ${binding.type} differs`,
+      'give a copied device an identity of its own',
+    ),
+  ];
+}
 
 /** A device that neither has nor wants a TPM is not examined for one. */
 export async function examineTpm(bus: Requester | undefined, configuration: Configuration | undefined): Promise<Check[]> {

@@ -39,6 +39,7 @@ export function profileHandlers(options: ProfileHandlersOptions): Handlers {
           default_profile: profiles.default,
           connected: [...bus().daemons],
           connections: bus().connections,
+          ...(installation.binding && { machine_binding: installation.binding }),
           audit: { sequence, attestation, ...(problem === undefined ? {} : { problem }) },
         },
       };
@@ -101,6 +102,12 @@ export function profileHandlers(options: ProfileHandlersOptions): Handlers {
       profiles.hasVault(profile);
       if (state === 'unlocked' && !profiles.isActive(profile)) await activate(options, profile);
       bus().broadcast('vault-changed', { profile, state });
+      return { body: {} };
+    },
+
+    async 'machine-binding'({ body: { profile, binding_hash: hash, renewed }, sender }) {
+      requireSecretsDaemon(sender, 'machine-binding');
+      installation.presentTpmKey(profile, hash, renewed);
       return { body: {} };
     },
 

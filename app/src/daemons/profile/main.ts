@@ -22,7 +22,7 @@ async function start(foundation: Foundation): Promise<Service> {
   discardTemporaries(paths.state);
   ensureDirectory(paths.runtime, system ? 0o755 : 0o700);
 
-  const installation = new InstallationFiles(paths.state);
+  const installation = new InstallationFiles(paths.state, () => configuration().global.machine_binding, logger);
   const profiles = new Profiles(paths.state, configuration, logger);
   const { audit: auditLimits } = configuration().global;
   const audit = AuditLog.open({

@@ -15,6 +15,7 @@ import { AccessControl } from './access.ts';
 import { type AuditedOperation, Auditor } from './auditor.ts';
 import { unlockAtBoot } from './boot-unlock.ts';
 import { KeyChanges } from './key-changes.ts';
+import { MachineIdentity } from './machine-identity.ts';
 import { observations } from './observations.ts';
 import { secretHandlers } from './secret-handlers.ts';
 import { statusHandler } from './status-handler.ts';
@@ -53,7 +54,8 @@ async function start(foundation: Foundation): Promise<Service> {
     idleCloseMs: () => configuration().global.secrets.idle_close_ms,
   });
   vaults.recoverAll();
-  const binding = new TpmBinding({ directory, logger, configuration, onKey: () => undefined });
+  const identity = new MachineIdentity(connected, memory, logger);
+  const binding = new TpmBinding({ directory, logger, configuration, onKey: (...key) => identity.present(...key) });
   const keyring = new Keyring({
     memory,
     directory,

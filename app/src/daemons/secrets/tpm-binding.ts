@@ -3,9 +3,8 @@ import type { Sender } from '../../bus/handler.ts';
 import type { Configuration } from '../../config/configuration.ts';
 import type { Logger } from '../../core/log.ts';
 import type { Factor } from '../../factors/factor.ts';
-import { tpmFactor } from '../../factors/tpm.ts';
+import { type TpmFactorOptions, tpmFactor } from '../../factors/tpm.ts';
 import { readableTpmEnrolments } from '../../factors/tpm-enrolments.ts';
-import type { SecretBytes } from '../../memory/secret-bytes.ts';
 import { type PcrBank, type PcrSelection, type PcrValues, pcrSelection } from '../../tpm/pcr-selection.ts';
 import { beforeCap, capBootState } from '../../tpm/sealed-key.ts';
 import { Tpm } from '../../tpm/tpm.ts';
@@ -16,8 +15,7 @@ export interface TpmBindingOptions {
   readonly directory: string;
   readonly logger: Logger;
   readonly configuration: () => Configuration;
-  /** Told of the sealed key of a profile whenever it was made or unsealed. */
-  readonly onKey: (profile: string, sealedKey: SecretBytes) => void;
+  readonly onKey: TpmFactorOptions['onKey'];
 }
 
 /** The TPM as the configuration wants it: where it is, what new seals are bound to, and what is capped. */
