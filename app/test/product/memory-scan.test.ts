@@ -9,10 +9,14 @@ import { openAesGcm } from '../../src/crypto/aead.ts';
 import { entryKeyContext, vaultKeyContext } from '../../src/crypto/contexts.ts';
 import { deriveKey } from '../../src/crypto/derive.ts';
 import { passwordKey } from '../../src/crypto/password.ts';
+import { defaultVaultSuite } from '../../src/crypto/suite.ts';
+import { challengeOf } from '../../src/factors/ssh-agent.ts';
 import { openSecretMemory } from '../../src/memory/secret-memory.ts';
+import { SshAgent } from '../../src/ssh/agent.ts';
 import { connectClient, readSecret } from '../support/client.ts';
 import { type DaemonName, Device, password } from '../support/device.ts';
 import { scanMemory } from '../support/memory-scan.ts';
+import { RealAgent } from '../support/ssh-agent.ts';
 
 const profile = 'device';
 const idleCloseMs = 300;
@@ -40,6 +44,17 @@ async function keysOf(device: Device): Promise<Keys> {
   };
 }
 
+/** The inner bytes of the signatures that open the vault, by the agent itself. */
+function signaturesOf(device: Device, real: RealAgent): Buffer[] {
+  const memory = openSecretMemory();
+  const salt = readFileSync(join(device.stateDirectory, 'vaults', `${profile}.salt`));
+  const challenge = challengeOf({ memory, profile, salt, suite: defaultVaultSuite });
+  const agent = SshAgent.connect(memory, real.socket);
+  const signatures = agent.identities().map(({ key }) => Buffer.from(agent.sign(key, challenge).bytes));
+  agent.close();
+  return signatures;
+}
+
 describe('a scan of all readable memory of both daemons', {
   skip: process.getuid?.() === 0 ? false : 'only root reads the memory of a process that is not dumpable',
 }, () => {
@@ -48,6 +63,29 @@ describe('a scan of all readable memory of both daemons', {
   const valuePrefix = randomBytes(32);
   let device: Device;
   let keys: Keys;
+  let signatures: Buffer[];
+
+  /** With a key of each kind, the second in place of the first. */
+  async function unlockBySsh(): Promise<void> {
+    const real = await RealAgent.start();
+    try {
+      const [ed25519, rsa] = [real.add('ed25519', 'ed25519'), real.add('rsa', 'rsa', '-b', '2048')];
+      const steps = [
+        ['ssh', 'enroll', '-p', profile, '--key', `${ed25519}.pub`],
+        ['factor', 'replace', 'ssh-agent', '-p', profile, '--key', `${rsa}.pub`],
+        ['lock', '-p', profile],
+        ['unlock', '-p', profile, '--ssh-agent'],
+      ];
+      for (const step of steps) {
+        const { code, stderr } = await device.sesame(step, '', { SSH_AUTH_SOCK: real.socket });
+        assert.equal(code, 0, stderr);
+      }
+      signatures = signaturesOf(device, real);
+      assert.equal(signatures.length, 2);
+    } finally {
+      await real.stop();
+    }
+  }
 
   before(async () => {
     device = new Device(
@@ -68,6 +106,7 @@ describe('a scan of all readable memory of both daemons', {
     for (const name of ['bus', 'daemon-secrets']) await device.must(['keys', 'rotate', name]);
     await device.must(['lock', '-p', profile]);
     await device.unlock();
+    await unlockBySsh();
   });
 
   after(() => device.dispose());
@@ -81,6 +120,12 @@ describe('a scan of all readable memory of both daemons', {
     );
   }
 
+  /** A piece finds every copy of the whole, and one that was overwritten at its ends. A number of OpenSSL begins with its last byte. */
+  function signatureNeedles(): Record<string, Buffer> {
+    const both = signatures.flatMap((signature) => [signature, Buffer.from(signature).reverse()]);
+    return Object.fromEntries(both.map((bytes, index) => [`a piece of a signature, ${index}`, bytes.subarray(16, 48)]));
+  }
+
   it('finds a planted marker in each of them', () => {
     for (const daemon of daemons) {
       const { findings: found, bytesRead } = scanMemory(device.pid(daemon), [Buffer.from(marker)]);
@@ -88,7 +133,7 @@ describe('a scan of all readable memory of both daemons', {
     }
   });
 
-  it('finds no secret value, password, master key or entry key', async () => {
+  it('finds no secret value, password, signature, master key or entry key', async () => {
     const client = await connectClient(device);
     await readSecret(client, profile, 'name/7');
     await client.close();
@@ -97,6 +142,7 @@ describe('a scan of all readable memory of both daemons', {
       findings({
         'a value': valuePrefix,
         'the password': Buffer.from(password),
+        ...signatureNeedles(),
         'the master key': masterKey,
         'the entry key': entryKey,
       }),
@@ -112,6 +158,9 @@ describe('a scan of all readable memory of both daemons', {
 
   it('finds nothing at all after lock', async () => {
     await device.must(['lock']);
-    assert.deepEqual(findings({ 'a value': valuePrefix, 'the password': Buffer.from(password), ...keys }), []);
+    assert.deepEqual(
+      findings({ 'a value': valuePrefix, 'the password': Buffer.from(password), ...signatureNeedles(), ...keys }),
+      [],
+    );
   });
 });
