@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
@@ -51,6 +51,16 @@ describe('a key of the ssh agent', { skip: openSshMissing }, () => {
     await ends(0, withAgent(['init', '-p', 'keyed', '--factor', 'ssh-agent', '--no-recovery-key']));
     await ends(0, withAgent(['unlock', '-p', 'keyed']));
     assert.equal((await device.must(['factor', 'list', '-p', 'keyed'])).toString(), 'ssh-agent\n');
+  });
+
+  it('is reached by the socket of the command line, or that of the configuration where nothing else names one', async () => {
+    await device.must(['lock', '-p', 'keyed']);
+    await ends(0, withAgent(['unlock', '-p', 'keyed', '--agent-socket', real.socket], '', join(device.home, 'gone.sock')));
+    await device.must(['lock', '-p', 'keyed']);
+    await ends(13, device.sesame(['unlock', '-p', 'keyed']), 'SSH_AUTH_SOCK');
+    writeFileSync(join(device.configurationDirectory, 'config.toml'), `[global.ssh]\nagent_socket = "${real.socket}"\n`);
+    await ends(0, device.sesame(['unlock', '-p', 'keyed']));
+    rmSync(join(device.configurationDirectory, 'config.toml'));
   });
 
   it('and a password together open a vault that asks for both, in one step or in two', async () => {
