@@ -132,21 +132,6 @@ describe('a device that becomes what it should not be', () => {
   });
 });
 
-describe('a kernel without the memory controller', () => {
-  let device: Device;
-  before(async () => {
-    device = await Device.create('no memory controller');
-    await device.boot({ append: 'cgroup_disable=memory' });
-  });
-  after(() => device.dispose());
-
-  it('boots, serves, and says that the limit is missing', async () => {
-    await device.must('sesame status');
-    assert.match(device.console, /open-sesame-profile runs without its memory limit/);
-    assert.match(device.console, /open-sesame-secrets runs without its memory limit/);
-  });
-});
-
 async function doctor(device: Device): Promise<string> {
   const { stdout } = await device.run('sesame status --doctor');
   return stdout.toString('utf8');
