@@ -7,7 +7,7 @@ import { TPM_RC, TPM_SE_POLICY, TPMA_SESSION, tpmResponse } from './constants.ts
 import { startSaltedSession, TPM_SE_HMAC } from './session.ts';
 import type { StorageKey } from './storage-key.ts';
 import { sealedDataTemplate } from './templates.ts';
-import { u16, u32 } from './wire.ts';
+import { secretStructure, u16, u32 } from './wire.ts';
 
 /** An authorisation value is at most as long as the digest of the object's name: SHA-256. */
 export const longestPin = 32;
@@ -108,7 +108,7 @@ async function unsealLoaded(esys: Esys, memory: SecretMemory, key: StorageKey, o
 }
 
 function setPin(esys: Esys, object: number, pin: SecretBytes): void {
-  const auth = Buffer.alloc(2 + pin.length);
+  const auth = secretStructure(2 + pin.length);
   try {
     auth.writeUInt16BE(pin.length);
     auth.set(pin.bytes, 2);
@@ -122,7 +122,7 @@ function setPin(esys: Esys, object: number, pin: SecretBytes): void {
 function sensitiveCreate(secret: SecretBytes, pin: SecretBytes | undefined): Buffer {
   const pinLength = pin?.length ?? 0;
   const content = 2 + pinLength + 2 + secret.length;
-  const bytes = Buffer.alloc(2 + content);
+  const bytes = secretStructure(2 + content);
   let offset = bytes.writeUInt16BE(content);
   offset = bytes.writeUInt16BE(pinLength, offset);
   if (pin !== undefined) bytes.set(pin.bytes, offset);

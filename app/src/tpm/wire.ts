@@ -27,6 +27,15 @@ export function sized(...parts: readonly Buffer[]): Buffer {
   return Buffer.concat([u16(content.length), content]);
 }
 
+/**
+ * Zeros for a structure that is secret; whoever asks for them wipes them. An array of 64 bytes or less would lie on V8's heap, where
+ * the collector leaves copies behind when it moves it.
+ */
+export function secretStructure(length: number): Buffer {
+  const longestOnHeap = 64;
+  return Buffer.alloc(Math.max(length, longestOnHeap + 1)).subarray(0, length);
+}
+
 /** Reads what the TPM answered, field by field. */
 export class WireReader {
   readonly #bytes: Buffer;

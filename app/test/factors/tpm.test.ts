@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { SesameError } from '../../src/core/errors.ts';
 import { RecordingLogger } from '../../src/core/log.ts';
 import { builtInFactors } from '../../src/factors/registry.ts';
@@ -12,6 +13,7 @@ import { pcrSelection } from '../../src/tpm/pcr-selection.ts';
 import { capBootState } from '../../src/tpm/sealed-key.ts';
 import { Tpm } from '../../src/tpm/tpm.ts';
 import { sized, u32 } from '../../src/tpm/wire.ts';
+import { rounds } from '../support/campaign.ts';
 import { SoftwareTpm } from '../support/swtpm.ts';
 import { anyCommand, TpmProxy } from '../support/tpm-proxy.ts';
 import { evidence, Fixture, failsWith, masterKeyOf, memory, password, recovery } from './fixture.ts';
@@ -159,6 +161,20 @@ describe('the tpm factor', () => {
     for (let count = 0; count < 100; count += 1) await fixture.opens();
     const loaded = ['handles-transient', 'handles-loaded-session'].map((kind) => chip.tool('tpm2_getcap', kind).toString());
     assert.deepEqual(loaded, ['', '']);
+  });
+
+  it('is not locked out by power cuts in the middle of an unlock', async () => {
+    const { masterKey } = await fixture.initialise([byTpm()]);
+    for (let cut = 0; cut < rounds(5, 50); cut += 1) {
+      const unlocking = fixture.opens().catch(() => undefined);
+      await sleep(cut % 25);
+      await chip.powerOff();
+      await unlocking;
+      await chip.powerOn();
+      chip.extend(7);
+    }
+    assert.equal(await fixture.opens(), masterKey);
+    assert.match(chip.tool('tpm2_getcap', 'properties-variable').toString(), /inLockout: +0/);
   });
 
   it('combines with a password in the mode all', async () => {

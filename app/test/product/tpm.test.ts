@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { readTpmEnrolment } from '../../src/factors/tpm-enrolments.ts';
@@ -179,7 +180,12 @@ describe('a device with a TPM', () => {
       await device.must(['lock', '-p', 'device']);
       await device.must(['unlock', '-p', 'device', '--tpm']);
     }
-    const scan = scanMemory(device.pid('daemon-secrets'), [key, key.subarray(0, 16), key.subarray(16)]);
+    const pin = randomBytes(12).toString('hex');
+    await device.must(['tpm', 'enroll', '-p', 'device', '--pin-stdin'], `${pin}\n`);
+    await device.must(['lock', '-p', 'device']);
+    await device.must(['unlock', '-p', 'device', '--pin-stdin'], `${pin}\n`);
+    const needles = [key, key.subarray(0, 16), key.subarray(16), Buffer.from(pin)];
+    const scan = scanMemory(device.pid('daemon-secrets'), needles);
     assert.ok(scan.bytesRead > 10_000_000);
     assert.deepEqual(scan.findings, []);
   });

@@ -4,6 +4,7 @@ import { assert, SesameError } from '../../core/errors.ts';
 import { copyFrom, wipeCopies, wipeMemory } from '../libc.ts';
 import { answerArrives, newSocket, openSockets } from './answer.ts';
 import { type CommandName, commands, type Inputs, type Outputs } from './commands.ts';
+import { deviceProblem } from './device.ts';
 import { call, type Value } from './libraries.ts';
 import { refused, requireSuccess, succeeded, tryAgain } from './response-code.ts';
 import { fromC, type Structure, toC } from './structures.ts';
@@ -53,6 +54,8 @@ export class Esys {
   /** @throws SesameError tpm-library-missing, tpm-absent */
   static open(options: EsysOptions): Esys {
     const { tcti } = options;
+    const problem = deviceProblem(tcti);
+    if (problem !== undefined) throw SesameError.of('tpm-absent', { tcti, cause: problem });
     const place = Buffer.alloc(8);
     const opened = call('tctildr', 'Tss2_TctiLdr_Initialize', U32, [pointer(Buffer.from(`${tcti}\0`)), pointer(place)]);
     if (!succeeded(opened)) throw SesameError.of('tpm-absent', { tcti, cause: refused('opening it', opened).message });
