@@ -2,7 +2,7 @@
 import { type DataType, load, open } from 'ffi-rs';
 import { describe, SesameError } from '../../core/errors.ts';
 
-/** The libraries of tpm2-tss. The daemons pay for them (3 MB) when the first TPM command is wanted, and not before. */
+/** The libraries of tpm2-tss. The daemons pay for them when the first TPM command is wanted, and not before. */
 const sonames = {
   esys: 'libtss2-esys.so.0',
   mu: 'libtss2-mu.so.0',
