@@ -6,6 +6,7 @@ import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { readTpmEnrolment } from '../../src/factors/tpm-enrolments.ts';
 import { Device, password } from '../support/device.ts';
 import { scanMemory } from '../support/memory-scan.ts';
+import { openSshMissing, RealAgent } from '../support/ssh-agent.ts';
 import { SoftwareTpm } from '../support/swtpm.ts';
 import { anyCommand, TpmProxy } from '../support/tpm-proxy.ts';
 
@@ -84,6 +85,25 @@ describe('a device with a TPM', () => {
     await device.must(['lock', '-p', 'device']);
     await device.must(['unlock', '-p', 'device', '--tpm']);
     assert.equal((await read()).stdout.toString(), secret);
+  });
+
+  it('is opened by a forwarded ssh agent after another boot, where nobody can be asked', { skip: openSshMissing }, async () => {
+    await provision();
+    const agent = await RealAgent.start();
+    try {
+      agent.add('key', 'ed25519');
+      const withAgent = (args: string[]) => device.sesame(args, '', { SSH_AUTH_SOCK: agent.socket });
+      assert.equal((await withAgent(['ssh', 'enroll', '-p', 'device'])).code, 0);
+      await device.must(['lock']);
+      chip.extend(7);
+      const alone = await device.sesame(['unlock', '-p', 'device']);
+      assert.equal(alone.code, 9, alone.stderr);
+      const unlocked = await withAgent(['unlock', '-p', 'device']);
+      assert.equal(unlocked.code, 0, unlocked.stderr);
+      assert.match(unlocked.stderr, /PCR 7/i);
+    } finally {
+      await agent.stop();
+    }
   });
 
   it('asks for the PIN on standard input, and takes no other', async () => {

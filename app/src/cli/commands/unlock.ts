@@ -71,8 +71,9 @@ async function presentTpm(
     if (!(thrown instanceof SesameError)) throw thrown;
     if (thrown.code === 'tpm-pin-missing' && hasTerminal())
       return await sendOne(session, profile, 'tpm', askForEvidence(memory, invocation, 'tpm', profile));
-    const others = hasTerminal() && remaining.some(canBeTyped) && !invocation.flag('tpm');
-    if (!others || !thrown.code.startsWith('tpm-')) throw thrown;
+    const agent = remaining.includes('ssh-agent') && (await agentSocket(invocation)) !== undefined;
+    const others = agent || (hasTerminal() && remaining.some(canBeTyped));
+    if (!others || invocation.flag('tpm') || !thrown.code.startsWith('tpm-')) throw thrown;
     say(thrown.message);
     return undefined;
   }
