@@ -2,10 +2,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-
-const built = join(import.meta.dirname, '../../dist');
+import { daemonFlags, daemonNode } from './launcher.ts';
 
 /** Kilobytes of proc(5)'s status that no file stands behind: anonymous pages, and secret pages, which count as shared memory. */
 export function ownMemoryMb(pid: number): number {
@@ -38,9 +36,7 @@ export async function highestDuring(read: () => number, action: () => Promise<un
 
 /** The memory of a Node that does nothing, started with the flags of the daemons, in MB. */
 export async function bareNodeMb(): Promise<number> {
-  const launcher = readFileSync(join(built, 'bin/daemon-secrets'), 'utf8');
-  const flags = /exec \S+ (.*) "\$here/.exec(launcher)?.[1]?.split(' ') ?? [];
-  const child = spawn(join(built, 'lib/node'), [...flags, '-e', 'setInterval(() => {}, 1000); console.log()'], {
+  const child = spawn(daemonNode, [...daemonFlags(), '-e', 'setInterval(() => {}, 1000); console.log()'], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { UV_THREADPOOL_SIZE: '1' },
   });

@@ -25,7 +25,8 @@ const nothing = Buffer.alloc(0);
 export class CipherState {
   readonly #cipher: NoiseCipher;
   readonly #keys: SecretBytes;
-  readonly #offset: number;
+  /** Looks at its bytes; empty once they are released. */
+  readonly #key: Buffer;
   readonly #iv = Buffer.alloc(12);
   #nonce: number;
 
@@ -37,7 +38,7 @@ export class CipherState {
   constructor(cipher: NoiseCipher, keys: SecretBytes, offset: number, nonce = 0) {
     this.#cipher = cipher;
     this.#keys = keys;
-    this.#offset = offset;
+    this.#key = keys.bytes.subarray(offset, offset + cipherKeyLength);
     this.#nonce = nonce;
   }
 
@@ -73,21 +74,22 @@ export class CipherState {
   }
 
   #createCipher(): CipherGCM | CipherChaCha20Poly1305 {
-    const key = this.#key();
+    const key = this.#usableKey();
     const iv = this.#encodeNonce();
     if (this.#cipher === 'aes-gcm') return createCipheriv('aes-256-gcm', key, iv, options);
     return createCipheriv('chacha20-poly1305', key, iv, options);
   }
 
   #createDecipher(): DecipherGCM | DecipherChaCha20Poly1305 {
-    const key = this.#key();
+    const key = this.#usableKey();
     const iv = this.#encodeNonce();
     if (this.#cipher === 'aes-gcm') return createDecipheriv('aes-256-gcm', key, iv, options);
     return createDecipheriv('chacha20-poly1305', key, iv, options);
   }
 
-  #key(): Buffer {
-    return this.#keys.bytes.subarray(this.#offset, this.#offset + cipherKeyLength);
+  #usableKey(): Buffer {
+    assert(!this.#keys.released, 'secret bytes that were released are not used');
+    return this.#key;
   }
 
   /** 32 zero bits, then the nonce: little-endian for ChaChaPoly, big-endian for AESGCM (rev 34, sections 12.3 and 12.4). */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { closeSync, readSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
-import { assert, systemErrorCode } from '../core/errors.ts';
-import { close, connect, describeErrno, errnoName, setsockopt, socket } from './libc.ts';
+import { systemErrorCode } from '../core/errors.ts';
+import { close, connect, errnoName, requireSuccess, setsockopt, socket } from './libc.ts';
 import { descriptorCredentials, type PeerCredentials } from './peer.ts';
 import { isUnixAddress, unixAddress } from './unix-address.ts';
 
@@ -106,5 +106,5 @@ function limitTime(descriptor: number, option: number, timeoutMs: number): void 
   time.writeBigInt64LE(BigInt(Math.floor(microseconds / 1e6)), 0);
   time.writeBigInt64LE(BigInt(microseconds % 1e6), 8);
   const { errno } = setsockopt(descriptor, solSocket, option, time);
-  assert(errno === 0, `a time limit of a socket answers: ${describeErrno(errno)}`);
+  requireSuccess(errno, 'a time limit of a socket');
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { assert } from '../core/errors.ts';
 import { readBounded } from './files.ts';
-import { clockGettime, describeErrno } from './libc.ts';
+import { clockGettime, requireSuccess } from './libc.ts';
 
 const clockBootTime = 7;
 
@@ -19,7 +19,7 @@ export function bootId(): string {
 export function bootTimeMs(): number {
   const time = Buffer.alloc(16); // struct timespec: seconds, nanoseconds
   const { errno } = clockGettime(clockBootTime, time);
-  assert(errno === 0, `CLOCK_BOOTTIME answers: ${describeErrno(errno)}`);
+  requireSuccess(errno, 'CLOCK_BOOTTIME');
   return Number(time.readBigInt64LE(0)) * 1000 + Number(time.readBigInt64LE(8)) / 1e6;
 }
 

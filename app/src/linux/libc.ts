@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { getSystemErrorMap } from 'node:util';
 import { createExternalBuffer, DataType, define, type JsExternal, open } from 'ffi-rs';
+import { assert } from '../core/errors.ts';
 
 // Every declaration of a C function stands here. The empty path reaches the libc that the Node binary itself is linked with.
 open({ library: 'libc', path: '' });
@@ -63,6 +64,16 @@ export function errnoName(errno: number): string {
 export function describeErrno(errno: number): string {
   const [name, meaning] = getSystemErrorMap().get(-errno) ?? [`errno ${errno}`, 'unknown'];
   return `${name}: ${meaning}`;
+}
+
+/**
+ * For calls that can only fail by a mistake of ours. What an errno means is asked for after a failure alone: Node makes the table anew
+ * each time, which takes longer than the call.
+ * @param call what was called, as in "munmap"
+ * @throws AssertionError
+ */
+export function requireSuccess(errno: number, call: string): void {
+  if (errno !== 0) assert(false, `${call} answers: ${describeErrno(errno)}`);
 }
 
 /** mmap(2). The address is 0n when it failed. */

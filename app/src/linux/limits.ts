@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { assert } from '../core/errors.ts';
-import { describeErrno, getrlimit, setrlimit } from './libc.ts';
+import { getrlimit, requireSuccess, setrlimit } from './libc.ts';
 
 /** Resource numbers of getrlimit(2), the same on x86_64 and aarch64. */
 export const Resource = { core: 4, openFiles: 7, lockedMemory: 8 } as const;
@@ -23,21 +22,21 @@ export function setSoftLimit(resource: Resource, soft: number): number {
   const wanted = soft === Number.POSITIVE_INFINITY ? infinity : BigInt(soft);
   limits.writeBigUInt64LE(wanted < hard ? wanted : hard);
   const { errno } = setrlimit(resource, limits);
-  assert(errno === 0, `setrlimit ${resource} answers: ${describeErrno(errno)}`);
+  requireSuccess(errno, `setrlimit ${resource}`);
   return fromKernel(before);
 }
 
 /** Sets both limits to zero. Lowering needs no privilege, and without one it cannot be raised again. */
 export function forbid(resource: Resource): void {
   const { errno } = setrlimit(resource, Buffer.alloc(16));
-  assert(errno === 0, `setrlimit ${resource} answers: ${describeErrno(errno)}`);
+  requireSuccess(errno, `setrlimit ${resource}`);
 }
 
 /** struct rlimit: the soft limit, then the hard one. */
 function readLimits(resource: Resource): Buffer {
   const limits = Buffer.alloc(16);
   const { errno } = getrlimit(resource, limits);
-  assert(errno === 0, `getrlimit ${resource} answers: ${describeErrno(errno)}`);
+  requireSuccess(errno, `getrlimit ${resource}`);
   return limits;
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 import type { Socket } from 'node:net';
 import { constants } from 'node:os';
-import { assert, SesameError } from '../core/errors.ts';
-import { close, describeErrno, getsockopt, pidfdOpen, pidfdSendSignal } from './libc.ts';
+import { SesameError } from '../core/errors.ts';
+import { close, getsockopt, pidfdOpen, pidfdSendSignal, requireSuccess } from './libc.ts';
 import { serviceUnit } from './unit.ts';
 
 // asm-generic/socket.h, the same on x86_64 and aarch64.
@@ -36,7 +36,7 @@ export function peerCredentials(socket: Socket): PeerCredentials {
 export function descriptorCredentials(descriptor: number): PeerCredentials {
   const credentials = Buffer.alloc(12); // struct ucred: pid, uid, gid
   const { errno } = socketOption(descriptor, soPeerCred, credentials);
-  assert(errno === 0, `SO_PEERCRED answers: ${describeErrno(errno)}`);
+  requireSuccess(errno, 'SO_PEERCRED');
   return {
     pid: credentials.readInt32LE(0),
     uid: credentials.readUInt32LE(4),
@@ -84,7 +84,7 @@ function peerGroups(descriptor: number): number[] {
   }
   // Kernels before 4.13 and emulators do not know it. Fewer groups never mean more access.
   if (answer.errno === ENOPROTOOPT) return [];
-  assert(answer.errno === 0, `SO_PEERGROUPS answers: ${describeErrno(answer.errno)}`);
+  requireSuccess(answer.errno, 'SO_PEERGROUPS');
   return Array.from({ length: answer.length / 4 }, (_, index) => groups.readUInt32LE(index * 4));
 }
 

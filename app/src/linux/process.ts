@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { assert } from '../core/errors.ts';
-import { describeErrno, prctl } from './libc.ts';
+import { prctl, requireSuccess } from './libc.ts';
 import { forbid, Resource, softLimit } from './limits.ts';
 
 const prGetDumpable = 3;
@@ -34,7 +33,7 @@ export function hardenProcess(): Hardening {
  */
 export function denyTracing(): void {
   const { errno } = prctl(prSetDumpable, 0);
-  assert(errno === 0, `PR_SET_DUMPABLE answers: ${describeErrno(errno)}`);
+  requireSuccess(errno, 'PR_SET_DUMPABLE');
 }
 
 /** How closed this process is now. */

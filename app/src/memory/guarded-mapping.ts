@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { constants } from 'node:os';
-import { assert, SesameError } from '../core/errors.ts';
+import { SesameError } from '../core/errors.ts';
 import {
   bufferOver,
   close,
@@ -17,6 +17,7 @@ import {
   pageSize,
   pointerTo,
   readInto,
+  requireSuccess,
 } from '../linux/libc.ts';
 import type { Protection } from './secret-bytes.ts';
 
@@ -87,7 +88,7 @@ export class GuardedMapping {
 
 function unmap(start: bigint, pages: number): void {
   const { errno } = munmap(start - BigInt(pageBytes), (pages + 2) * pageBytes);
-  assert(errno === 0, `munmap answers: ${describeErrno(errno)}`);
+  requireSuccess(errno, 'munmap');
 }
 
 /** @returns false when the limit leaves no room */
