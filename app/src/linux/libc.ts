@@ -22,6 +22,7 @@ const libc = define({
   ftruncate: declare(I32, I32, I64),
   getrlimit: declare(I32, I32, U8Array),
   getsockopt: declare(I32, I32, I32, I32, U8Array, U8Array),
+  ioctl: declare(I32, I32, I64, U8Array),
   isatty: declare(I32, I32),
   madvise: declare(I32, Address, I64, I32),
   malloc_usable_size: declare(I64, Address),
@@ -241,6 +242,11 @@ export function clockGettime(clock: number, time: Buffer): Outcome {
 /** getsockopt(2); `length` is a socklen_t of 4 bytes, in and out. */
 export function getsockopt(descriptor: number, level: number, option: number, value: Buffer, length: Buffer): Outcome {
   return outcome(libc.getsockopt([descriptor, level, option, value, length]));
+}
+
+/** ioctl(2) with a pointer to a structure. */
+export function ioctl(descriptor: number, request: number, structure: Buffer): Outcome {
+  return outcome(libc.ioctl([descriptor, request, structure]));
 }
 
 /** isatty(3). */

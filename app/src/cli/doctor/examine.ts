@@ -7,6 +7,7 @@ import type { Check } from './check.ts';
 import { examineConfiguration } from './configuration.ts';
 import { examineDaemons } from './daemons.ts';
 import { examineDevice } from './device.ts';
+import { examineLayers } from './layers.ts';
 import { examinePermissions } from './permissions.ts';
 import { examineStorage } from './storage.ts';
 import { examineMachine, examineTpm } from './tpm.ts';
@@ -22,6 +23,7 @@ export async function examine(status: StatusReport, bus: Requester | undefined):
     ...ofConfiguration,
     ...examineStorage(paths),
     ...examinePermissions(paths),
+    ...examineLayers(paths, status),
     ...(await examineAudit(status, bus)),
     ...(await examineVaults(status, bus, configuration)),
     ...examineMachine(status),
