@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { SecurityLevel } from '../core/clearance.ts';
+import { approvalRequests } from './approval-messages.ts';
 import { profileRequests } from './profile-messages.ts';
 import { count, flag, type Of, profileName, text } from './schema.ts';
 import { secretsRequests } from './secrets-messages.ts';
@@ -11,7 +12,7 @@ export type { Answerer } from './request-definition.ts';
  * Every request on the bus, with the schema of its body and of its reply. Secret bytes are never in a body: they travel as
  * the attachment.
  */
-export const requests = { ...profileRequests, ...secretsRequests, ...tpmRequests } as const;
+export const requests = { ...profileRequests, ...secretsRequests, ...tpmRequests, ...approvalRequests } as const;
 
 export type RequestKind = keyof typeof requests;
 

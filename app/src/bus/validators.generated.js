@@ -3691,6 +3691,305 @@ return errors === 0;
 
 return made;
   },
+  "tpm-approvals"() {
+
+const made = validate10;
+const schema11 = {"type":"object","properties":{"profile":{"type":"string","maxLength":64,"pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"}},"required":["profile"],"additionalProperties":false};
+const pattern0 = new RegExp("^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$", "u");
+
+function validate10(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+let vErrors = null;
+let errors = 0;
+if(errors === 0){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing0;
+if((data.profile === undefined) && (missing0 = "profile")){
+validate10.errors = [{instancePath,keyword:"required",message:"must have required property '"+missing0+"'"}];
+return false;
+}
+else {
+const _errs1 = errors;
+for(const key0 in data){
+if(!(key0 === "profile")){
+validate10.errors = [{instancePath,keyword:"additionalProperties",message:"must NOT have additional properties"}];
+return false;
+break;
+}
+}
+if(_errs1 === errors){
+if(data.profile !== undefined){
+let data0 = data.profile;
+const _errs2 = errors;
+if(errors === _errs2){
+if(typeof data0 === "string"){
+if(func2(data0) > 64){
+validate10.errors = [{instancePath:instancePath+"/profile",keyword:"maxLength",message:"must NOT have more than 64 characters"}];
+return false;
+}
+else {
+if(!pattern0.test(data0)){
+validate10.errors = [{instancePath:instancePath+"/profile",schemaPath:"#/properties/profile/pattern",keyword:"pattern",params:{pattern: "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},message:"must match pattern \""+"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"+"\""}];
+return false;
+}
+}
+}
+else {
+validate10.errors = [{instancePath:instancePath+"/profile",keyword:"type",message:"must be string"}];
+return false;
+}
+}
+}
+}
+}
+}
+else {
+validate10.errors = [{instancePath,keyword:"type",message:"must be object"}];
+return false;
+}
+}
+validate10.errors = vErrors;
+return errors === 0;
+}
+
+return made;
+  },
+  "tpm-authorize"() {
+
+const made = validate10;
+const schema11 = {"type":"object","properties":{"profile":{"type":"string","maxLength":64,"pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},"bank":{"enum":["sha256","sha384"]},"values":{"type":"array","minItems":1,"maxItems":24,"items":{"type":"object","properties":{"pcr":{"type":"integer","minimum":0,"maximum":23},"value":{"type":"string","maxLength":128}},"required":["pcr","value"],"additionalProperties":false}},"label":{"type":"string","maxLength":256},"record":{"type":"string","maxLength":24576}},"required":["profile","bank","values","label"],"additionalProperties":false};
+const pattern0 = new RegExp("^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$", "u");
+
+function validate10(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+let vErrors = null;
+let errors = 0;
+if(errors === 0){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing0;
+if(((((data.profile === undefined) && (missing0 = "profile")) || ((data.bank === undefined) && (missing0 = "bank"))) || ((data.values === undefined) && (missing0 = "values"))) || ((data.label === undefined) && (missing0 = "label"))){
+validate10.errors = [{instancePath,keyword:"required",message:"must have required property '"+missing0+"'"}];
+return false;
+}
+else {
+const _errs1 = errors;
+for(const key0 in data){
+if(!(((((key0 === "profile") || (key0 === "bank")) || (key0 === "values")) || (key0 === "label")) || (key0 === "record"))){
+validate10.errors = [{instancePath,keyword:"additionalProperties",message:"must NOT have additional properties"}];
+return false;
+break;
+}
+}
+if(_errs1 === errors){
+if(data.profile !== undefined){
+let data0 = data.profile;
+const _errs2 = errors;
+if(errors === _errs2){
+if(typeof data0 === "string"){
+if(func2(data0) > 64){
+validate10.errors = [{instancePath:instancePath+"/profile",keyword:"maxLength",message:"must NOT have more than 64 characters"}];
+return false;
+}
+else {
+if(!pattern0.test(data0)){
+validate10.errors = [{instancePath:instancePath+"/profile",schemaPath:"#/properties/profile/pattern",keyword:"pattern",params:{pattern: "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},message:"must match pattern \""+"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"+"\""}];
+return false;
+}
+}
+}
+else {
+validate10.errors = [{instancePath:instancePath+"/profile",keyword:"type",message:"must be string"}];
+return false;
+}
+}
+var valid0 = _errs2 === errors;
+}
+else {
+var valid0 = true;
+}
+if(valid0){
+if(data.bank !== undefined){
+let data1 = data.bank;
+const _errs4 = errors;
+if(!((data1 === "sha256") || (data1 === "sha384"))){
+validate10.errors = [{instancePath:instancePath+"/bank",keyword:"enum",message:"must be equal to one of the allowed values"}];
+return false;
+}
+var valid0 = _errs4 === errors;
+}
+else {
+var valid0 = true;
+}
+if(valid0){
+if(data.values !== undefined){
+let data2 = data.values;
+const _errs5 = errors;
+if(errors === _errs5){
+if(Array.isArray(data2)){
+if(data2.length > 24){
+validate10.errors = [{instancePath:instancePath+"/values",keyword:"maxItems",message:"must NOT have more than 24 items"}];
+return false;
+}
+else {
+if(data2.length < 1){
+validate10.errors = [{instancePath:instancePath+"/values",keyword:"minItems",message:"must NOT have fewer than 1 items"}];
+return false;
+}
+else {
+var valid1 = true;
+const len0 = data2.length;
+for(let i0=0; i0<len0; i0++){
+let data3 = data2[i0];
+const _errs7 = errors;
+if(errors === _errs7){
+if(data3 && typeof data3 == "object" && !Array.isArray(data3)){
+let missing1;
+if(((data3.pcr === undefined) && (missing1 = "pcr")) || ((data3.value === undefined) && (missing1 = "value"))){
+validate10.errors = [{instancePath:instancePath+"/values/" + i0,keyword:"required",message:"must have required property '"+missing1+"'"}];
+return false;
+}
+else {
+const _errs9 = errors;
+for(const key1 in data3){
+if(!((key1 === "pcr") || (key1 === "value"))){
+validate10.errors = [{instancePath:instancePath+"/values/" + i0,keyword:"additionalProperties",message:"must NOT have additional properties"}];
+return false;
+break;
+}
+}
+if(_errs9 === errors){
+if(data3.pcr !== undefined){
+let data4 = data3.pcr;
+const _errs10 = errors;
+if(!(((typeof data4 == "number") && (!(data4 % 1) && !isNaN(data4))) && (isFinite(data4)))){
+validate10.errors = [{instancePath:instancePath+"/values/" + i0+"/pcr",keyword:"type",message:"must be integer"}];
+return false;
+}
+if(errors === _errs10){
+if((typeof data4 == "number") && (isFinite(data4))){
+if(data4 > 23 || isNaN(data4)){
+validate10.errors = [{instancePath:instancePath+"/values/" + i0+"/pcr",keyword:"maximum",message:"must be <= 23"}];
+return false;
+}
+else {
+if(data4 < 0 || isNaN(data4)){
+validate10.errors = [{instancePath:instancePath+"/values/" + i0+"/pcr",keyword:"minimum",message:"must be >= 0"}];
+return false;
+}
+}
+}
+}
+var valid2 = _errs10 === errors;
+}
+else {
+var valid2 = true;
+}
+if(valid2){
+if(data3.value !== undefined){
+let data5 = data3.value;
+const _errs12 = errors;
+if(errors === _errs12){
+if(typeof data5 === "string"){
+if(func2(data5) > 128){
+validate10.errors = [{instancePath:instancePath+"/values/" + i0+"/value",keyword:"maxLength",message:"must NOT have more than 128 characters"}];
+return false;
+}
+}
+else {
+validate10.errors = [{instancePath:instancePath+"/values/" + i0+"/value",keyword:"type",message:"must be string"}];
+return false;
+}
+}
+var valid2 = _errs12 === errors;
+}
+else {
+var valid2 = true;
+}
+}
+}
+}
+}
+else {
+validate10.errors = [{instancePath:instancePath+"/values/" + i0,keyword:"type",message:"must be object"}];
+return false;
+}
+}
+var valid1 = _errs7 === errors;
+if(!valid1){
+break;
+}
+}
+}
+}
+}
+else {
+validate10.errors = [{instancePath:instancePath+"/values",keyword:"type",message:"must be array"}];
+return false;
+}
+}
+var valid0 = _errs5 === errors;
+}
+else {
+var valid0 = true;
+}
+if(valid0){
+if(data.label !== undefined){
+let data6 = data.label;
+const _errs14 = errors;
+if(errors === _errs14){
+if(typeof data6 === "string"){
+if(func2(data6) > 256){
+validate10.errors = [{instancePath:instancePath+"/label",keyword:"maxLength",message:"must NOT have more than 256 characters"}];
+return false;
+}
+}
+else {
+validate10.errors = [{instancePath:instancePath+"/label",keyword:"type",message:"must be string"}];
+return false;
+}
+}
+var valid0 = _errs14 === errors;
+}
+else {
+var valid0 = true;
+}
+if(valid0){
+if(data.record !== undefined){
+let data7 = data.record;
+const _errs16 = errors;
+if(errors === _errs16){
+if(typeof data7 === "string"){
+if(func2(data7) > 24576){
+validate10.errors = [{instancePath:instancePath+"/record",keyword:"maxLength",message:"must NOT have more than 24576 characters"}];
+return false;
+}
+}
+else {
+validate10.errors = [{instancePath:instancePath+"/record",keyword:"type",message:"must be string"}];
+return false;
+}
+}
+var valid0 = _errs16 === errors;
+}
+else {
+var valid0 = true;
+}
+}
+}
+}
+}
+}
+}
+}
+else {
+validate10.errors = [{instancePath,keyword:"type",message:"must be object"}];
+return false;
+}
+}
+validate10.errors = vErrors;
+return errors === 0;
+}
+
+return made;
+  },
 });
 export const replyValidators = /* @__PURE__ */ lazily({
   "profile-status"() {
@@ -8533,6 +8832,302 @@ validate10.errors = [{instancePath:instancePath+"/pcr",keyword:"minimum",message
 return false;
 }
 }
+}
+}
+var valid0 = _errs4 === errors;
+}
+else {
+var valid0 = true;
+}
+}
+}
+}
+}
+else {
+validate10.errors = [{instancePath,keyword:"type",message:"must be object"}];
+return false;
+}
+}
+validate10.errors = vErrors;
+return errors === 0;
+}
+
+return made;
+  },
+  "tpm-approvals"() {
+
+const made = validate10;
+const schema11 = {"type":"object","properties":{"policy":{"enum":["pcr","authorize"]},"bank":{"enum":["sha256","sha384"]},"pcrs":{"type":"array","maxItems":24,"items":{"type":"integer","minimum":0,"maximum":23}},"approvals":{"type":"array","maxItems":8,"items":{"type":"object","properties":{"label":{"type":"string","maxLength":1024},"counter":{"type":"integer","minimum":0,"maximum":9007199254740991}},"required":["label","counter"],"additionalProperties":false}}},"required":["policy","bank","pcrs","approvals"],"additionalProperties":false};
+
+function validate10(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+let vErrors = null;
+let errors = 0;
+if(errors === 0){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing0;
+if(((((data.policy === undefined) && (missing0 = "policy")) || ((data.bank === undefined) && (missing0 = "bank"))) || ((data.pcrs === undefined) && (missing0 = "pcrs"))) || ((data.approvals === undefined) && (missing0 = "approvals"))){
+validate10.errors = [{instancePath,keyword:"required",message:"must have required property '"+missing0+"'"}];
+return false;
+}
+else {
+const _errs1 = errors;
+for(const key0 in data){
+if(!((((key0 === "policy") || (key0 === "bank")) || (key0 === "pcrs")) || (key0 === "approvals"))){
+validate10.errors = [{instancePath,keyword:"additionalProperties",message:"must NOT have additional properties"}];
+return false;
+break;
+}
+}
+if(_errs1 === errors){
+if(data.policy !== undefined){
+let data0 = data.policy;
+const _errs2 = errors;
+if(!((data0 === "pcr") || (data0 === "authorize"))){
+validate10.errors = [{instancePath:instancePath+"/policy",keyword:"enum",message:"must be equal to one of the allowed values"}];
+return false;
+}
+var valid0 = _errs2 === errors;
+}
+else {
+var valid0 = true;
+}
+if(valid0){
+if(data.bank !== undefined){
+let data1 = data.bank;
+const _errs3 = errors;
+if(!((data1 === "sha256") || (data1 === "sha384"))){
+validate10.errors = [{instancePath:instancePath+"/bank",keyword:"enum",message:"must be equal to one of the allowed values"}];
+return false;
+}
+var valid0 = _errs3 === errors;
+}
+else {
+var valid0 = true;
+}
+if(valid0){
+if(data.pcrs !== undefined){
+let data2 = data.pcrs;
+const _errs4 = errors;
+if(errors === _errs4){
+if(Array.isArray(data2)){
+if(data2.length > 24){
+validate10.errors = [{instancePath:instancePath+"/pcrs",keyword:"maxItems",message:"must NOT have more than 24 items"}];
+return false;
+}
+else {
+var valid1 = true;
+const len0 = data2.length;
+for(let i0=0; i0<len0; i0++){
+let data3 = data2[i0];
+const _errs6 = errors;
+if(!(((typeof data3 == "number") && (!(data3 % 1) && !isNaN(data3))) && (isFinite(data3)))){
+validate10.errors = [{instancePath:instancePath+"/pcrs/" + i0,keyword:"type",message:"must be integer"}];
+return false;
+}
+if(errors === _errs6){
+if((typeof data3 == "number") && (isFinite(data3))){
+if(data3 > 23 || isNaN(data3)){
+validate10.errors = [{instancePath:instancePath+"/pcrs/" + i0,keyword:"maximum",message:"must be <= 23"}];
+return false;
+}
+else {
+if(data3 < 0 || isNaN(data3)){
+validate10.errors = [{instancePath:instancePath+"/pcrs/" + i0,keyword:"minimum",message:"must be >= 0"}];
+return false;
+}
+}
+}
+}
+var valid1 = _errs6 === errors;
+if(!valid1){
+break;
+}
+}
+}
+}
+else {
+validate10.errors = [{instancePath:instancePath+"/pcrs",keyword:"type",message:"must be array"}];
+return false;
+}
+}
+var valid0 = _errs4 === errors;
+}
+else {
+var valid0 = true;
+}
+if(valid0){
+if(data.approvals !== undefined){
+let data4 = data.approvals;
+const _errs8 = errors;
+if(errors === _errs8){
+if(Array.isArray(data4)){
+if(data4.length > 8){
+validate10.errors = [{instancePath:instancePath+"/approvals",keyword:"maxItems",message:"must NOT have more than 8 items"}];
+return false;
+}
+else {
+var valid2 = true;
+const len1 = data4.length;
+for(let i1=0; i1<len1; i1++){
+let data5 = data4[i1];
+const _errs10 = errors;
+if(errors === _errs10){
+if(data5 && typeof data5 == "object" && !Array.isArray(data5)){
+let missing1;
+if(((data5.label === undefined) && (missing1 = "label")) || ((data5.counter === undefined) && (missing1 = "counter"))){
+validate10.errors = [{instancePath:instancePath+"/approvals/" + i1,keyword:"required",message:"must have required property '"+missing1+"'"}];
+return false;
+}
+else {
+const _errs12 = errors;
+for(const key1 in data5){
+if(!((key1 === "label") || (key1 === "counter"))){
+validate10.errors = [{instancePath:instancePath+"/approvals/" + i1,keyword:"additionalProperties",message:"must NOT have additional properties"}];
+return false;
+break;
+}
+}
+if(_errs12 === errors){
+if(data5.label !== undefined){
+let data6 = data5.label;
+const _errs13 = errors;
+if(errors === _errs13){
+if(typeof data6 === "string"){
+if(func2(data6) > 1024){
+validate10.errors = [{instancePath:instancePath+"/approvals/" + i1+"/label",keyword:"maxLength",message:"must NOT have more than 1024 characters"}];
+return false;
+}
+}
+else {
+validate10.errors = [{instancePath:instancePath+"/approvals/" + i1+"/label",keyword:"type",message:"must be string"}];
+return false;
+}
+}
+var valid3 = _errs13 === errors;
+}
+else {
+var valid3 = true;
+}
+if(valid3){
+if(data5.counter !== undefined){
+let data7 = data5.counter;
+const _errs15 = errors;
+if(!(((typeof data7 == "number") && (!(data7 % 1) && !isNaN(data7))) && (isFinite(data7)))){
+validate10.errors = [{instancePath:instancePath+"/approvals/" + i1+"/counter",keyword:"type",message:"must be integer"}];
+return false;
+}
+if(errors === _errs15){
+if((typeof data7 == "number") && (isFinite(data7))){
+if(data7 > 9007199254740991 || isNaN(data7)){
+validate10.errors = [{instancePath:instancePath+"/approvals/" + i1+"/counter",keyword:"maximum",message:"must be <= 9007199254740991"}];
+return false;
+}
+else {
+if(data7 < 0 || isNaN(data7)){
+validate10.errors = [{instancePath:instancePath+"/approvals/" + i1+"/counter",keyword:"minimum",message:"must be >= 0"}];
+return false;
+}
+}
+}
+}
+var valid3 = _errs15 === errors;
+}
+else {
+var valid3 = true;
+}
+}
+}
+}
+}
+else {
+validate10.errors = [{instancePath:instancePath+"/approvals/" + i1,keyword:"type",message:"must be object"}];
+return false;
+}
+}
+var valid2 = _errs10 === errors;
+if(!valid2){
+break;
+}
+}
+}
+}
+else {
+validate10.errors = [{instancePath:instancePath+"/approvals",keyword:"type",message:"must be array"}];
+return false;
+}
+}
+var valid0 = _errs8 === errors;
+}
+else {
+var valid0 = true;
+}
+}
+}
+}
+}
+}
+}
+else {
+validate10.errors = [{instancePath,keyword:"type",message:"must be object"}];
+return false;
+}
+}
+validate10.errors = vErrors;
+return errors === 0;
+}
+
+return made;
+  },
+  "tpm-authorize"() {
+
+const made = validate10;
+const schema11 = {"type":"object","properties":{"changed":{"type":"boolean"},"replaced":{"type":"string","maxLength":1024}},"required":["changed"],"additionalProperties":false};
+
+function validate10(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+let vErrors = null;
+let errors = 0;
+if(errors === 0){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing0;
+if((data.changed === undefined) && (missing0 = "changed")){
+validate10.errors = [{instancePath,keyword:"required",message:"must have required property '"+missing0+"'"}];
+return false;
+}
+else {
+const _errs1 = errors;
+for(const key0 in data){
+if(!((key0 === "changed") || (key0 === "replaced"))){
+validate10.errors = [{instancePath,keyword:"additionalProperties",message:"must NOT have additional properties"}];
+return false;
+break;
+}
+}
+if(_errs1 === errors){
+if(data.changed !== undefined){
+const _errs2 = errors;
+if(typeof data.changed !== "boolean"){
+validate10.errors = [{instancePath:instancePath+"/changed",keyword:"type",message:"must be boolean"}];
+return false;
+}
+var valid0 = _errs2 === errors;
+}
+else {
+var valid0 = true;
+}
+if(valid0){
+if(data.replaced !== undefined){
+let data1 = data.replaced;
+const _errs4 = errors;
+if(errors === _errs4){
+if(typeof data1 === "string"){
+if(func2(data1) > 1024){
+validate10.errors = [{instancePath:instancePath+"/replaced",keyword:"maxLength",message:"must NOT have more than 1024 characters"}];
+return false;
+}
+}
+else {
+validate10.errors = [{instancePath:instancePath+"/replaced",keyword:"type",message:"must be string"}];
+return false;
 }
 }
 var valid0 = _errs4 === errors;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { CommandDefinition } from './definition.ts';
+import { approvalCommands } from './definitions/approval.ts';
 import { profileCommands } from './definitions/profile.ts';
 import { secretCommands } from './definitions/secret.ts';
 import { sshCommands } from './definitions/ssh.ts';
@@ -14,5 +15,6 @@ export const commands: readonly CommandDefinition[] = [
   ...profileCommands,
   ...sshCommands,
   ...tpmCommands,
+  ...approvalCommands,
   ...systemCommands,
 ];

@@ -31,6 +31,20 @@ export const tpm = {
       description:
         'Seal although nothing measures into any of these PCRs: then the key is bound to the TPM, but to no boot state.',
     },
+    policy: {
+      type: 'string',
+      enum: ['authorize', 'pcr'],
+      default: 'authorize',
+      description:
+        'What opens a new seal: every boot state that the unlocked vault approves, see sesame tpm authorize, or the one of its enrolment alone.',
+    },
+    rollback: {
+      type: 'string',
+      enum: ['off', 'warn', 'refuse'],
+      default: 'warn',
+      description:
+        'What happens when a vault is an older copy than the TPM remembers: nothing, an entry in log and audit chain, or also no unlock. With "warn" it is looked for in vaults with a TPM factor.',
+    },
     cap_pcr: {
       ...pcr,
       description:

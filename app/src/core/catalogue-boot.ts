@@ -46,4 +46,19 @@ export const bootErrors = {
     message:
       'the TPM does not unseal for profile {profile}: this boot state was approved once and a newer one has replaced it; boot the newer one, or unlock with another factor and run: sesame tpm reseal -p {profile}',
   },
+  'vault-restored': {
+    exit: Exit.damaged,
+    message:
+      'the vault of profile {profile} is an older copy: the TPM remembers a later one; put that one back, or, if you restored it on purpose, set rollback = "warn" under [global.tpm] for one unlock',
+  },
+  'audit-restored': {
+    exit: Exit.damaged,
+    message:
+      'the audit chain is an older copy: it ends at entry {found} and a vault remembers entry {expected}; put the later one back, or, if you restored it on purpose, set rollback = "warn" under [global.tpm] for one unlock',
+  },
+  'tpm-state-lost': {
+    exit: Exit.tpmUnavailable,
+    message:
+      'the TPM does not have the counter that the vault of profile {profile} remembers: it was cleared or is another one, so an older copy of the vault could not be told from this one; protection starts anew',
+  },
 } as const;

@@ -213,6 +213,8 @@ const bodies: { readonly [Kind in RequestKind]: RequestBody<Kind> } = {
   'factor-add': { profile, factor: 'recovery', evidence },
   'factor-replace': { profile, factor: 'recovery', evidence },
   'factor-remove': { profile, factor: 'recovery', evidence },
+  'tpm-approvals': { profile },
+  'tpm-authorize': { profile, bank: 'sha256', values: [{ pcr: 4, value: '' }], label: 'nothing' },
 };
 
 async function codeOf(client: BusClient, kind: RequestKind): Promise<string> {

@@ -12,11 +12,13 @@ import { discardTemporaries, ensureDirectory } from '../../linux/files.ts';
 import { lockDirectory } from '../../linux/lock.ts';
 import { type DaemonName, type Foundation, noiseSuite, runDaemon, type Service } from '../foundation.ts';
 import { AccessControl } from './access.ts';
+import { approvalHandlers } from './approval-handlers.ts';
 import { type AuditedOperation, Auditor } from './auditor.ts';
 import { unlockAtBoot } from './boot-unlock.ts';
 import { KeyChanges } from './key-changes.ts';
 import { MachineIdentity } from './machine-identity.ts';
 import { observations } from './observations.ts';
+import { RollbackGuard } from './rollback-guard.ts';
 import { secretHandlers } from './secret-handlers.ts';
 import { statusHandler } from './status-handler.ts';
 import { TpmBinding } from './tpm-binding.ts';
@@ -74,12 +76,22 @@ async function start(foundation: Foundation): Promise<Service> {
         logger.warn('daemon-profile was not told of a vault', { profile, state, cause: describe(thrown) });
       });
   };
+  const rollback = new RollbackGuard({
+    memory,
+    vaults,
+    tpm: binding.tpm,
+    mode: () => binding.rollbackMode,
+    auditSequence: async () => (await connected().request('profile-status', {})).body.audit.sequence,
+    auditor,
+    logger,
+  });
   const vaultOptions: VaultHandlersOptions = {
     memory,
     keyring,
     vaults,
     keyChanges: new KeyChanges(keyring, vaults),
     auditor,
+    rollback,
     suite: () => configuration().crypto,
     changed,
     reload: () => foundation.reload(),
@@ -120,6 +132,7 @@ async function start(foundation: Foundation): Promise<Service> {
       }),
       ...vaultHandlers(vaultOptions),
       ...tpmHandlers(binding, auditor),
+      ...approvalHandlers({ keyring, vaults, binding, auditor }),
       ...statusHandler(foundation, keyring, vaults),
     },
     // The first connection is made before `connect` returns.
@@ -149,6 +162,7 @@ async function start(foundation: Foundation): Promise<Service> {
     async stop() {
       reads.close();
       failures.close();
+      await rollback.settled();
       await auditor.flush();
       await connected().close();
       keyring.forget();

@@ -9,6 +9,7 @@ import { type PcrBank, type PcrSelection, type PcrValues, pcrSelection } from '.
 import { beforeCap, capBootState } from '../../tpm/sealed-key.ts';
 import { Tpm } from '../../tpm/tpm.ts';
 import type { AuditedOperation } from './auditor.ts';
+import type { RollbackMode } from './rollback-guard.ts';
 
 export interface TpmBindingOptions {
   /** `vaults/`. */
@@ -34,6 +35,9 @@ export class TpmBinding {
       selection: () => this.selection,
       allowZeroPcrs: () => this.#settings.allow_zero_pcrs,
       expected: (now) => this.#uncapped(now),
+      policy: () => this.#settings.policy,
+      onOutdated: (profile, error) =>
+        logger.warn('the file of the TPM factor stays as it was until the next unlock', { profile, cause: error.message }),
       onKey,
     });
   }
@@ -51,6 +55,10 @@ export class TpmBinding {
   get cap(): { readonly bank: PcrBank; readonly pcr: number } | undefined {
     const { bank, cap_pcr: pcr } = this.#settings;
     return pcr === undefined ? undefined : { bank, pcr };
+  }
+
+  get rollbackMode(): RollbackMode {
+    return this.#settings.rollback;
   }
 
   /** Whether a PCR holds what capping makes of the value that some profile is sealed to. */

@@ -10,6 +10,7 @@ import { checkVault } from '../../vault/check-vault.ts';
 import type { AuditedOperation, Auditor } from './auditor.ts';
 import { withEvidence } from './evidence.ts';
 import type { KeyChanges } from './key-changes.ts';
+import type { Admission, RollbackGuard } from './rollback-guard.ts';
 import type { VaultSet } from './vault-set.ts';
 
 export type VaultState = 'locked' | 'partial' | 'unlocked';
@@ -20,6 +21,7 @@ export interface VaultHandlersOptions {
   readonly vaults: VaultSet;
   readonly keyChanges: KeyChanges;
   readonly auditor: Auditor;
+  readonly rollback: RollbackGuard;
   /** The algorithms for new vaults. */
   readonly suite: () => VaultSuite;
   /** Reads the configuration now: `init` has just written the rules of a profile. */
@@ -30,7 +32,7 @@ export interface VaultHandlersOptions {
 
 /** Answers for whole vaults and for the factors that open them. The bus lets only administrators in here. */
 export function vaultHandlers(options: VaultHandlersOptions): Handlers {
-  const { memory, keyring, vaults, keyChanges, auditor, suite, changed, reload } = options;
+  const { memory, keyring, vaults, keyChanges, auditor, rollback, suite, changed, reload } = options;
   return {
     async 'vault-init'({ body, attachment, sender }) {
       const { profile, recovery_key: recovery, salt } = body;
@@ -72,6 +74,7 @@ export function vaultHandlers(options: VaultHandlersOptions): Handlers {
           rekey,
           ({ recoveryKey: key }) => release(key),
         );
+        rollback.factorsChanged(profile);
         return { body, ...(recoveryKey && { attachment: recoveryKey }) };
       });
     },
@@ -106,6 +109,7 @@ export function vaultHandlers(options: VaultHandlersOptions): Handlers {
           () => addFactor(options, profile, name, evidence),
           release,
         );
+        rollback.factorsChanged(profile);
         return { body: {}, ...(recoveryKey && { attachment: recoveryKey }) };
       });
     },
@@ -118,6 +122,7 @@ export function vaultHandlers(options: VaultHandlersOptions): Handlers {
           () => replaceFactor(options, profile, name, evidence),
           release,
         );
+        rollback.factorsChanged(profile);
         return { body: {}, ...(recoveryKey && { attachment: recoveryKey }) };
       });
     },
@@ -128,6 +133,7 @@ export function vaultHandlers(options: VaultHandlersOptions): Handlers {
         await auditor.change({ action: 'factor-remove', profile, key: name, sender }, () =>
           removeFactor(options, profile, name, evidence),
         );
+        rollback.factorsChanged(profile);
         return { body: {} };
       });
     },
@@ -140,13 +146,14 @@ function release(key: SecretBytes | undefined): void {
 
 /** Presents evidence for a vault and records the outcome. */
 export async function unlockVault(
-  { keyring, vaults, auditor, changed }: VaultHandlersOptions,
+  { keyring, vaults, auditor, rollback, changed }: VaultHandlersOptions,
   profile: string,
   evidence: readonly Evidence[],
   sender: Sender,
 ): Promise<Outgoing<'vault-unlock'>> {
   const factors = evidence.map(({ factor }) => factor).join(' ');
   const operation: AuditedOperation = { action: 'unlock', profile, key: factors === '' ? null : factors, sender };
+  let admission: Admission | undefined;
   try {
     const unlocked = await keyring.unlock(profile, evidence);
     if (unlocked.state === 'partial') {
@@ -154,14 +161,32 @@ export async function unlockVault(
       changed(profile, 'partial');
       return { body: unlocked };
     }
+    admission = await admitted(rollback, vaults, profile, unlocked.masterKey, sender);
     vaults.unlock(profile, unlocked.masterKey);
   } catch (thrown) {
     await auditor.outcome(operation, thrown instanceof SesameError ? thrown.code : 'failed');
     throw thrown;
   }
   await confirm(profile, vaults, () => auditor.outcome(operation, 'success'));
+  rollback.opened(profile, admission);
   changed(profile, 'unlocked');
   return { body: { state: 'unlocked' } };
+}
+
+/** The master key is released when the vault is refused. */
+async function admitted(
+  rollback: RollbackGuard,
+  vaults: VaultSet,
+  profile: string,
+  masterKey: SecretBytes,
+  sender: Sender,
+): Promise<Admission | undefined> {
+  try {
+    return await rollback.admit(profile, () => vaults.open(profile, masterKey), sender);
+  } catch (thrown) {
+    masterKey.release();
+    throw thrown;
+  }
 }
 
 /** A vault does not stay unlocked without an entry that says so. */
