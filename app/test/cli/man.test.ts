@@ -24,7 +24,7 @@ describe('the manual pages', { skip: hasMandoc ? false : 'mandoc is missing' }, 
     writeFileSync(path, text);
     rendered.set(
       basename(file),
-      spawnSync('mandoc', ['-Tascii', '-O', 'width=200', path], { encoding: 'utf8' }).stdout.replace(overstrike, ''),
+      spawnSync('mandoc', ['-Tascii', '-O', 'width=1000', path], { encoding: 'utf8' }).stdout.replace(overstrike, ''),
     );
   }
 

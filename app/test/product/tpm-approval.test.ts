@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: MIT
+import assert from 'node:assert/strict';
+import { cpSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import { Device, password, type Result } from '../support/device.ts';
+import { SoftwareTpm } from '../support/swtpm.ts';
+
+const secret = 'a value behind the TPM';
+
+/** A device whose version n extends PCR 7 n times, and whose vault opens by itself. */
+function configuration(tcti: string, more = ''): string {
+  return `[global.tpm]\ntcti = "${tcti}"\npcrs = [7, 12]\n${more}\n[profiles.device]\nunlock = "tpm"\n`;
+}
+
+let chip: SoftwareTpm;
+let device: Device;
+before(async () => {
+  chip = await SoftwareTpm.start();
+});
+after(() => chip.remove());
+beforeEach(async () => {
+  await chip.reboot();
+  chip.extend(7);
+});
+afterEach(() => device.dispose());
+
+async function provision(more = ''): Promise<void> {
+  device = await new Device(configuration(chip.tcti, more)).start();
+  const init = ['init', '-p', 'device', '--factor', 'password,tpm', '--password-stdin', '--no-recovery-key'];
+  await device.must(init, `${password}\n`);
+  await device.unlock();
+  await device.must(['secret', 'set', '-p', 'device', 'name'], secret);
+}
+
+async function switchOff(): Promise<void> {
+  await device.end('daemon-secrets');
+  await device.end('daemon-profile');
+}
+
+async function bootsInto(version: number): Promise<void> {
+  await switchOff();
+  await chip.reboot();
+  for (let count = 0; count < version; count += 1) chip.extend(7);
+  await device.start();
+}
+
+const read = () => device.sesame(['secret', 'get', '-p', 'device', 'name']);
+
+async function opensByItself(): Promise<void> {
+  await device.eventually('the vault opens by itself', async () => (await read()).stdout.toString() === secret);
+}
+
+/** Predicted by the TPM itself: it is booted into the version, and its PCRs are read. */
+async function pcrFileOf(version: number): Promise<string> {
+  const other = await SoftwareTpm.start();
+  try {
+    for (let count = 0; count < version; count += 1) other.extend(7);
+    const path = join(device.home, `version-${version}`);
+    writeFileSync(path, other.tool('tpm2_pcrread', 'sha256:7,12'));
+    return path;
+  } finally {
+    await other.remove();
+  }
+}
+
+async function approve(version: number): Promise<Result> {
+  return await device.sesame(['tpm', 'authorize', '-p', 'device', '--pcr-file', await pcrFileOf(version), '--json']);
+}
+
+describe('an update of a device with a TPM', () => {
+  it('opens the vault by itself when it was approved, by values of tpm2_pcrread, and refuses the old system afterwards', async () => {
+    await provision();
+    const approved = await approve(2);
+    assert.equal(approved.code, 0, approved.stderr);
+    await bootsInto(2);
+    await opensByItself();
+    await bootsInto(1);
+    assert.equal((await read()).code, 4);
+    const refused = await device.sesame(['unlock', '-p', 'device', '--tpm']);
+    assert.equal(refused.code, 9, refused.stderr);
+    assert.match(refused.stderr, /PCR 7 /);
+  });
+
+  it('falls back to the old system while the new one has not opened the vault', async () => {
+    await provision();
+    await approve(2);
+    await bootsInto(1);
+    await opensByItself();
+    await bootsInto(2);
+    await opensByItself();
+  });
+
+  it('is not approved by a locked vault', async () => {
+    await provision();
+    await device.must(['lock', '-p', 'device']);
+    assert.equal((await approve(2)).code, 4);
+  });
+
+  it('is not approved twice, and an approval that was never used makes room and is named', async () => {
+    await provision();
+    await approve(2);
+    assert.equal(JSON.parse((await approve(2)).stdout.toString()).changed, false);
+    const third = await approve(3);
+    assert.match(third.stderr, /no longer approved, and never booted: PCR values of .*version-2/);
+  });
+
+  it('is written into the audit chain with what was approved', async () => {
+    await provision();
+    await approve(2);
+    assert.match(
+      JSON.stringify(device.auditEntries()),
+      /"key":"PCR values of [^"]*version-2","action":"tpm-authorize","outcome":"success"/,
+    );
+  });
+
+  it('is refused for a malformed PCR file, by its name and before anything is approved', async () => {
+    await provision();
+    const path = join(device.home, 'pcrs');
+    writeFileSync(path, 'sha256:\n  7: 0x1234\n');
+    const { code, stderr } = await device.sesame(['tpm', 'authorize', '-p', 'device', '--pcr-file', path]);
+    assert.equal(code, 2);
+    assert.match(stderr, /pcrs is malformed: in line 2, a value of sha256 has 64 digits/);
+  });
+
+  it('cannot be predicted without an event log, which is said with what to do instead', async () => {
+    await provision();
+    const { code, stderr } = await device.sesame(['tpm', 'authorize', '-p', 'device', '--cmdline', 'quiet']);
+    assert.equal(code, 2);
+    assert.match(stderr, /there is no event log .*--pcr-file/);
+  });
+
+  it('shows what it would approve, in the form that it reads', async () => {
+    await provision();
+    const path = await pcrFileOf(2);
+    const shown = await device.must(['tpm', 'authorize', '-p', 'device', '--pcr-file', path, '--dry-run']);
+    const copy = join(device.home, 'copy');
+    writeFileSync(copy, shown);
+    await device.must(['tpm', 'authorize', '-p', 'device', '--pcr-file', copy]);
+    await bootsInto(2);
+    await opensByItself();
+  });
+
+  it('cannot be approved where the configuration wants PolicyPCR alone', async () => {
+    await provision('policy = "pcr"');
+    const { code, stderr } = await approve(2);
+    assert.equal(code, 2);
+    assert.match(stderr, /sealed to PCR values, which no approval changes/);
+    await bootsInto(1);
+    await opensByItself();
+  });
+
+  it('is approved in `all` mode too, where the TPM gives its piece for it', async () => {
+    device = await new Device(configuration(chip.tcti)).start();
+    const init = ['init', '-p', 'device', '--factor', 'password,tpm', '--password-stdin', '--no-recovery-key', '--policy', 'all'];
+    await device.must(init, `${password}\n`);
+    await device.must(['unlock', '-p', 'device', '--password-stdin', '--tpm'], `${password}\n`);
+    const approved = await approve(2);
+    assert.equal(approved.code, 0, approved.stderr);
+    await bootsInto(2);
+    await device.must(['unlock', '-p', 'device', '--password-stdin', '--tpm'], `${password}\n`);
+  });
+});
+
+describe('a state directory that was put back to an older copy', () => {
+  const copy = () => join(device.home, 'copy-of-state');
+
+  /** A copy from before the vault was opened again. */
+  async function putBackOlderCopy(): Promise<void> {
+    await switchOff();
+    cpSync(device.stateDirectory, copy(), { recursive: true });
+    await device.start();
+    await opensByItself();
+    await device.must(['secret', 'set', '-p', 'device', 'name'], 'a newer value');
+    await switchOff();
+    rmSync(device.stateDirectory, { recursive: true });
+    cpSync(copy(), device.stateDirectory, { recursive: true });
+    await device.start();
+  }
+
+  it('is reported in log and audit chain, and opens, with rollback = "warn"', async () => {
+    await provision();
+    await putBackOlderCopy();
+    await opensByItself();
+    await device.eventually('the finding is in the chain', () =>
+      /"action":"rollback-check"[^}]*"outcome":"restored"/.test(JSON.stringify(device.auditEntries())),
+    );
+    assert.match(device.log('daemon-secrets'), /the vault of profile device is an older copy/);
+    // From now on this copy is the one that counts.
+    const reports = () => device.log('daemon-secrets').match(/is an older copy/g)?.length;
+    const before = reports();
+    await switchOff();
+    await device.start();
+    await opensByItself();
+    assert.equal(reports(), before);
+  });
+
+  it('does not open with rollback = "refuse", by any factor, and says how to accept it', async () => {
+    await provision('rollback = "refuse"');
+    await putBackOlderCopy();
+    const refused = await device.sesame(['unlock', '-p', 'device', '--password-stdin'], `${password}\n`);
+    assert.equal(refused.code, 11, refused.stderr);
+    assert.match(refused.stderr, /older copy.*rollback = "warn"/);
+    assert.equal((await read()).code, 4);
+  });
+
+  it('is nothing with rollback = "off"', async () => {
+    await provision('rollback = "off"');
+    await putBackOlderCopy();
+    await opensByItself();
+    assert.doesNotMatch(device.log('daemon-secrets'), /older copy/);
+  });
+
+  it('is not what a power cut leaves: killed at any moment, the daemon opens the vault again', async () => {
+    await provision('rollback = "refuse"');
+    for (let cut = 0; cut < 8; cut += 1) {
+      await device.end('daemon-secrets', 'SIGKILL');
+      await device.end('daemon-profile', 'SIGKILL');
+      device.launch('daemon-profile');
+      device.launch('daemon-secrets');
+      await new Promise((resolve) => setTimeout(resolve, 150 * cut));
+    }
+    await device.end('daemon-secrets', 'SIGKILL');
+    await device.end('daemon-profile', 'SIGKILL');
+    await device.start();
+    await opensByItself();
+    assert.doesNotMatch(device.log('daemon-secrets'), /older copy/);
+  });
+});
