@@ -140,6 +140,27 @@ describe('a device with a TPM', () => {
     assert.equal((await read()).code, 4, 'the daemon has capped the boot state itself');
   });
 
+  it('still opens by its TPM after the vault got a new master key', async () => {
+    await provision();
+    await device.must(['rekey', '-p', 'device', '--password-stdin'], `${password}\n`);
+    await device.must(['lock', '-p', 'device']);
+    await device.must(['unlock', '-p', 'device', '--tpm']);
+    assert.equal((await read()).stdout.toString(), secret);
+  });
+
+  it('opens with the recovery key after its TPM was cleared, and enrols it anew with nothing else', async () => {
+    device = await new Device(configuration(chip.tcti)).start();
+    const made = await device.must(['init', '-p', 'device', '--factor', 'tpm', '--json']);
+    const { recovery_key: recoveryKey } = JSON.parse(made.toString());
+    chip.tool('tpm2_clear');
+    const refused = await device.sesame(['unlock', '-p', 'device', '--tpm']);
+    assert.deepEqual([refused.code, /was cleared/.test(refused.stderr)], [10, true], refused.stderr);
+    await device.must(['unlock', '-p', 'device', '--recovery-stdin'], `${recoveryKey}\n`);
+    await device.must(['tpm', 'enroll', '-p', 'device']);
+    await device.must(['lock', '-p', 'device']);
+    await device.must(['unlock', '-p', 'device', '--tpm']);
+  });
+
   it('answers for its TPM in status and doctor', async () => {
     await provision();
     chip.tool('tpm2_dictionarylockout', '--clear-lockout');
