@@ -100,7 +100,7 @@ async function verify(esys: Esys, publicKey: Buffer, message: Buffer, signature:
     const [ticket] = await esys.run('VerifySignature', key, [], sized(digest), approvalSignature(signature));
     return ticket;
   } finally {
-    await esys.run('FlushContext', key);
+    await esys.flush(key);
   }
 }
 

@@ -88,7 +88,7 @@ export async function readCounter(esys: Esys, key: StorageKey, counter: NvCounte
     assert(bytes.length === 2 + counterSize, 'a counter has 64 bits');
     return bytes.readBigUInt64BE(2);
   } finally {
-    await esys.run('FlushContext', session);
+    await esys.flush(session);
   }
 }
 

@@ -56,7 +56,7 @@ export async function seal(
     sensitive.fill(0);
     esys.wipeCopies(secret.bytes);
     if (pin !== undefined) esys.wipeCopies(pin.bytes);
-    await esys.run('FlushContext', session);
+    await esys.flush(session);
   }
 }
 
@@ -83,7 +83,7 @@ export async function unseal(
     throw thrown;
   } finally {
     if (pin !== undefined) esys.setAuth(object, Buffer.concat([u16(longestPin), Buffer.alloc(longestPin)]));
-    await esys.run('FlushContext', object);
+    await esys.flush(object);
   }
 }
 
@@ -102,7 +102,7 @@ async function unsealLoaded(esys: Esys, memory: SecretMemory, key: StorageKey, o
     } catch (thrown) {
       if (tries === mostTries || tpmResponse(responseOf(thrown)) !== TPM_RC.PCR_CHANGED) throw thrown;
     } finally {
-      await esys.run('FlushContext', session);
+      await esys.flush(session);
     }
   }
 }

@@ -59,7 +59,7 @@ export async function enrolledStorageKey(esys: Esys, path: string, enrolled: Enr
   try {
     if (isSame && found === undefined) return { object: await persist(esys, made, handle), handle, name };
   } finally {
-    await esys.run('FlushContext', made);
+    await esys.flush(made);
   }
   if (isSame) {
     // Something else took the place; what we make at every unlock lives at another one.
@@ -73,7 +73,7 @@ export async function endorsementName(esys: Esys): Promise<Buffer> {
   try {
     const object = await createPrimary(esys, esysEndorsement, endorsementKeyTemplate);
     const name = esys.name(object);
-    await esys.run('FlushContext', object);
+    await esys.flush(object);
     return name;
   } catch (thrown) {
     if (isAuthFailure(thrown)) return Buffer.alloc(0);
@@ -105,7 +105,7 @@ async function makePersistent(esys: Esys, handle: number): Promise<StorageKey> {
   try {
     return { object: await persist(esys, made, handle), handle, name: esys.name(made) };
   } finally {
-    await esys.run('FlushContext', made);
+    await esys.flush(made);
   }
 }
 

@@ -290,21 +290,26 @@ describe('the tpm factor', () => {
 });
 
 describe('a TPM that does not answer', () => {
-  it('is given up after the time limit, and other factors work', async () => {
-    const chip = await SoftwareTpm.start();
-    chip.extend(7);
-    const fixture = new TpmFixture(chip, 700);
-    const { masterKey } = await fixture.initialise([password(), byTpm()]);
-    const proxy = await TpmProxy.start(chip);
-    proxy.delays.set(anyCommand, 3_000);
-    await proxy.apply();
-    fixture.tcti = proxy.tcti;
-    await assert.rejects(fixture.opens(), failsWith('tpm-slow'));
-    assert.equal(masterKeyOf(await fixture.keyring.unlock('home', [password()])), masterKey);
-    await proxy.close();
-    fixture.remove();
-    await chip.remove();
-  });
+  for (const [what, hanging] of [
+    ['at all', anyCommand],
+    ['when it is to unseal', code.unseal],
+  ] as const) {
+    it(`${what} is given up after the time limit, and other factors work`, async () => {
+      const chip = await SoftwareTpm.start();
+      chip.extend(7);
+      const fixture = new TpmFixture(chip, 700);
+      const { masterKey } = await fixture.initialise([password(), byTpm()]);
+      const proxy = await TpmProxy.start(chip);
+      proxy.delays.set(hanging, 3_000);
+      await proxy.apply();
+      fixture.tcti = proxy.tcti;
+      await assert.rejects(fixture.opens(), failsWith('tpm-slow'));
+      assert.equal(masterKeyOf(await fixture.keyring.unlock('home', [password()])), masterKey);
+      await proxy.close();
+      fixture.remove();
+      await chip.remove();
+    });
+  }
 });
 
 function exitOf(thrown: unknown): number | undefined {

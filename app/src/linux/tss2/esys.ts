@@ -111,6 +111,14 @@ export class Esys {
     }
   }
 
+  /**
+   * Takes a transient object or a session out of the TPM. In the middle of a command that was given up nothing can be sent, and what is
+   * loaded goes when the resource manager sees us go.
+   */
+  async flush(handle: number): Promise<void> {
+    if (!this.unanswered) await this.run('FlushContext', handle);
+  }
+
   /** The name of an object, checked by the library against its public area (TPM 2.0 Library part 1, 16). */
   name(object: number): Buffer {
     const place = Buffer.alloc(8);
