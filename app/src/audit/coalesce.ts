@@ -12,6 +12,8 @@ export interface CoalescerOptions<Event> {
   readonly write: (event: Event, repeated: number) => void;
   /** An event without its subject, for a client that has too many of them. */
   readonly blur?: (event: Event) => Event;
+  /** Whether each event is an entry of its own as long as the client's allowance lasts. */
+  readonly eachWhileAllowed?: boolean;
   /** For how long events are counted before they are written, in ms. */
   readonly windowMs?: number;
 }
@@ -59,6 +61,11 @@ export class Coalescer<Event> {
     const now = this.#options.clock.monotonicMs();
     if (now >= this.#dueMs) this.#writeDue(now);
     const { key, client, shown } = this.#placeOf(event);
+    // Not before those that are already being counted.
+    if (this.#options.eachWhileAllowed === true && !this.#subjects.has(client) && this.#allowance.take(client)) {
+      this.#options.write(event, times);
+      return;
+    }
     const window = this.#windows.get(key);
     if (window === undefined) this.#open(key, client, { event: shown, repeated: times }, now);
     else window.counted = { event: shown, repeated: (window.counted?.repeated ?? 0) + times };

@@ -161,3 +161,36 @@ describe('reads', () => {
     assert.equal(total(), 1000);
   });
 });
+
+describe('events that are entries of their own', () => {
+  const each = () => {
+    const clock = new ManualClock();
+    const written: string[] = [];
+    const events = new Coalescer<Denial>({
+      clock,
+      clientOf: ({ client }) => client,
+      subjectOf: ({ what }) => what,
+      eachWhileAllowed: true,
+      write: ({ client, what }, repeated) => written.push(`${client} ${what} ${repeated}`),
+    });
+    return { events, written, clock };
+  };
+
+  it('are written one by one while the allowance lasts, whatever their number of names', () => {
+    const { events, written } = each();
+    const expected = Array.from({ length: 256 }, (_, index) => `a name/${index % 100} 1`);
+    for (let index = 0; index < 256; index += 1) events.add({ client: 'a', what: `name/${index % 100}` });
+    assert.deepEqual(written, expected);
+    events.close();
+  });
+
+  it('are counted by name when it is used up, and written as it comes back', () => {
+    const { events, written, clock } = each();
+    for (let index = 0; index < 266; index += 1) events.add({ client: 'a', what: 'x' });
+    assert.equal(written.length, 256);
+    clock.advance(10_000);
+    events.add({ client: 'b', what: 'y' });
+    assert.deepEqual(written.slice(256), ['a x 10', 'b y 1']);
+    events.close();
+  });
+});

@@ -18,6 +18,7 @@ export function observations(auditor: Auditor, clock: Clock): { reads: Coalescer
   return {
     reads: new Coalescer({
       ...common,
+      eachWhileAllowed: true,
       subjectOf: ({ operation: { action, profile, key } }) => `${action} ${profile} ${key ?? ''}`,
       blur: ({ operation, outcome }) => ({ operation: { ...operation, key: null }, outcome }),
     }),
