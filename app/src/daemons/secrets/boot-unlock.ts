@@ -2,8 +2,12 @@
 import type { Sender } from '../../bus/handler.ts';
 import { describe, SesameError } from '../../core/errors.ts';
 import type { Logger } from '../../core/log.ts';
+import { deviceAppears } from '../../linux/tss2/device.ts';
 import type { TpmBinding } from './tpm-binding.ts';
 import { unlockVault, type VaultHandlersOptions } from './vault-handlers.ts';
+
+/** How long a device that is not there yet is waited for, in ms. */
+const deviceLimitMs = 30_000;
 
 export interface BootUnlockOptions {
   readonly vaultOptions: VaultHandlersOptions;
@@ -24,6 +28,7 @@ export async function unlockAtBoot(
 ): Promise<void> {
   const { keyring, vaults, memory, auditor } = vaultOptions;
   const waiting = profiles.filter((profile) => keyring.exists(profile) && !vaults.isUnlocked(profile));
+  if (waiting.length > 0) await deviceAppears(binding.tpm.tcti, deviceLimitMs);
   for (const profile of waiting) {
     const bytes = memory.take(Buffer.alloc(0));
     try {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { systemErrorCode } from '../../core/errors.ts';
 
 const prefix = 'device:';
@@ -21,4 +22,15 @@ export function deviceProblem(tcti: string): string | undefined {
     if (code === 'EACCES') return 'this user may not read and write it (the group is tss, as a rule)';
     return `it cannot be opened (${code ?? 'for an unknown reason'})`;
   }
+}
+
+/** Drivers that are modules, and chips that the kernel tests first, bring the device some time after the services start. */
+const lookEveryMs = 200;
+
+/** Returns when the device that a transport names is there, at the latest after the limit in ms; at once for other transports. */
+export async function deviceAppears(tcti: string, limitMs: number): Promise<void> {
+  if (!tcti.startsWith(prefix)) return;
+  const path = tcti.slice(prefix.length);
+  for (const deadline = performance.now() + limitMs; !existsSync(path) && performance.now() < deadline; )
+    await sleep(lookEveryMs);
 }
