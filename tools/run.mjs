@@ -54,7 +54,7 @@ const product = () => testFiles('app/test').filter(isProduct);
 const minute = 60_000;
 
 /** A test that takes longer than this hangs. */
-const limits = { ordinary: 30 * minute, long: 360 * minute };
+const limits = { ordinary: 15 * minute, long: 360 * minute };
 const longCampaign = { CAMPAIGN: 'long' };
 
 /** One file at a time: several tests measure, and most start processes of their own. */

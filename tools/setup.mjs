@@ -41,6 +41,7 @@ export const devicePackages = [
     'bc',
     'binutils-aarch64-linux-gnu',
     'bison',
+    'cpio',
     'cryptsetup-bin',
     'e2fsprogs',
     'flex',

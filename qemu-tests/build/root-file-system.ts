@@ -41,7 +41,7 @@ export async function rootFileSystem(init: InitSystem, cache: string, say: Say):
 }
 
 /** All files belong to root; times are fixed, so that the same tree gives the same image. */
-async function squash(tree: string, path: string, say: Say): Promise<void> {
+export async function squash(tree: string, path: string, say: Say): Promise<void> {
   const reproducible = ['-all-root', '-all-time', '0', '-mkfs-time', '0', '-no-xattrs'];
   await runProgram(
     'mksquashfs',

@@ -17,16 +17,24 @@ export interface VerityRoot {
   readonly kernelArguments: string;
 }
 
+export interface VerityOptions {
+  /** As which the kernel will see the image. */
+  readonly device: string;
+  /** What keeps several images apart in the cache. */
+  readonly variant: string;
+  readonly cache: string;
+  readonly say: Say;
+}
+
 /**
  * Puts a root file system under dm-verity. Firmware measures the command line and not the disk: with the root hash on the command line
  * a changed root file system is either a changed measurement or an I/O error.
- * @param device as which the kernel will see the image
  */
-export async function verityRoot(root: string, device: string, cache: string, say: Say): Promise<VerityRoot> {
+export async function verityRoot(root: string, { device, variant, cache, say }: VerityOptions): Promise<VerityRoot> {
   const blocks = Math.ceil(statSync(root).size / blockBytes);
   const directory = await artefact({
     cache,
-    name: 'root.verity',
+    name: `root-${variant}.verity`,
     key: contentKey(contentOf(root), salt),
     announcement: 'hashing the root file system for dm-verity (about a second)',
     say,

@@ -22,12 +22,16 @@ function digest(path: string): string {
 }
 
 describe('a data partition that is not as it should be at boot', () => {
+  const vault = '/var/lib/pds/vaults/damaged.db';
   let device: Device;
   let good: string;
 
   before(async () => {
     device = await readyDevice('bad data');
     good = join(device.directory, 'good.img');
+    await device.initialise('damaged');
+    await device.must('rc-service open-sesame-secrets stop');
+    await device.must(`head -c 100 /dev/urandom | dd of=${vault} bs=1 seek=2000 conv=notrunc 2> /dev/null`);
     await device.powerOff();
     copyFileSync(device.dataPath, good);
   });
@@ -62,39 +66,23 @@ describe('a data partition that is not as it should be at boot', () => {
     assert.match(device.console, saysReadOnly);
     assert.equal(digest(device.dataPath), before_);
   });
-});
 
-describe('a data partition of another device, with a vault that was damaged while the device was off', () => {
-  const vault = '/var/lib/pds/vaults/damaged.db';
-  let device: Device;
-  before(async () => {
-    device = await Device.create('data of another device');
-    const source = await readyDevice('another device');
+  it('is of another device and holds a damaged vault: the sound one is served, the damaged one named and not touched', async () => {
+    const other = await Device.create('bad data, another device');
     try {
-      await source.initialise('damaged');
-      await source.must('rc-service open-sesame-secrets stop');
-      await source.must(`head -c 100 /dev/urandom | dd of=${vault} bs=1 seek=2000 conv=notrunc 2> /dev/null`);
-      await source.powerOff();
-      copyFileSync(source.dataPath, device.dataPath);
+      copyFileSync(good, other.dataPath);
+      await other.boot();
+      const before_ = await other.must(`sha256sum ${vault}`);
+      await other.unlock();
+      assert.equal(await other.must(`sesame secret get -p device ${name}`), value);
+      const { code, stderr } = await other.run('sesame unlock -p damaged --password-stdin', `${password}\n`);
+      assert.equal(code, damaged, stderr);
+      assert.match(stderr, /damaged\.db/);
+      await other.must('sesame status; sesame audit verify');
+      assert.equal(await other.must(`sha256sum ${vault}`), before_);
     } finally {
-      await source.dispose();
+      await other.dispose();
     }
-    await device.boot();
-  });
-  after(() => device.dispose());
-
-  it('serves what is sound', async () => {
-    await device.unlock();
-    assert.equal(await device.must(`sesame secret get -p device ${name}`), value);
-    await device.must('sesame status; sesame audit verify');
-  });
-
-  it('names the damaged vault and does not overwrite it', async () => {
-    const before_ = await device.must(`sha256sum ${vault}`);
-    const { code, stderr } = await device.run('sesame unlock -p damaged --password-stdin', `${password}\n`);
-    assert.equal(code, damaged, stderr);
-    assert.match(stderr, /damaged\.db/);
-    assert.equal(await device.must(`sha256sum ${vault}`), before_);
   });
 });
 

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 import { SesameError } from '../core/errors.ts';
+import { readBounded } from '../linux/files.ts';
 import { type EventLog, eventLogPath, readEventLog } from '../tpm/event-log.ts';
 import { type BootRecord, recordBoot } from '../tpm/event-log-record.ts';
 import { replay } from '../tpm/event-log-replay.ts';
-import { digestBytes, type PcrSelection, type PcrValues } from '../tpm/pcr-selection.ts';
+import { digestBytes, type PcrBank, type PcrSelection, type PcrValues } from '../tpm/pcr-selection.ts';
 import { readCommandLine } from '../tpm/platform-boot.ts';
 import { type PlannedBoot, predictLog } from '../tpm/predict.ts';
 import { readPcrFile } from '../tpm/predict-pcr-file.ts';
+import { beforeCap } from '../tpm/sealed-key.ts';
 import type { Invocation } from './invocation.ts';
 
 /** What a boot that has not taken place will be measured as. */
@@ -51,9 +53,31 @@ function bootOf(invocation: Invocation, selection: PcrSelection, pcrFile?: strin
   const plan = planOf(invocation);
   const log = readEventLog();
   if (log === undefined) throw SesameError.of('boot-unpredictable', { reason: `there is no event log ${eventLogPath}` });
+  requireAccounted(log, selection);
   const commandLine = readCommandLine();
   const predicted = predictLog({ log, bank: selection.bank, commandLine }, plan);
   return { ...measured(predicted, selection, plan.commandLine ?? commandLine), label: labelOf(plan) };
+}
+
+/**
+ * What extends a PCR after the firmware has ended its log, IMA for one, will do so again and differently: no log tells how. Our own cap
+ * comes after the unlock.
+ * @throws SesameError boot-unpredictable
+ */
+function requireAccounted(log: EventLog, { bank, pcrs }: PcrSelection): void {
+  const logged = replay(log.events, bank);
+  for (const pcr of pcrs) {
+    const now = currentPcr(bank, pcr);
+    const expected = logged.get(pcr) ?? Buffer.alloc(digestBytes(bank));
+    if (now === undefined || now.equals(expected) || beforeCap(bank, now, [expected]) !== undefined) continue;
+    throw SesameError.of('boot-unpredictable', { reason: `PCR ${pcr} has another value than its event log leads to` });
+  }
+}
+
+/** As the kernel shows it since 5.12. */
+function currentPcr(bank: PcrBank, pcr: number): Buffer | undefined {
+  const digits = readBounded(`/sys/class/tpm/tpm0/pcr-${bank}/${pcr}`, 256)?.toString('latin1').trim();
+  return digits === undefined ? undefined : Buffer.from(digits, 'hex');
 }
 
 function planOf(invocation: Invocation): PlannedBoot {

@@ -38,7 +38,7 @@ export function contradictions(configuration: Configuration, isWritten: (path: K
   ];
 }
 
-/** These PCRs may be reset without a reboot (TCG PC Client Platform TPM Profile): what is capped there does not stay so. */
+/** These PCRs may be reset without a reboot (TCG PC Client Platform TPM Profile, table 5): what is capped there does not stay so. */
 const resettablePcrs: readonly number[] = [16, 23];
 
 function tpmFindings({ global: { tpm } }: Configuration): Finding[] {

@@ -11,8 +11,8 @@ export const TPM_ALG = {
   CFB: 0x0043,
 } as const;
 export const TPM_ECC_NIST_P256 = 0x0003;
-export const TPM_SE = { HMAC: 0x00, POLICY: 0x01 } as const;
-export const TPM_CAP_TPM_PROPERTIES = 0x6;
+export const TPM_SE_POLICY = 0x01;
+export const TPM_CAP = { HANDLES: 0x1, PCRS: 0x5, TPM_PROPERTIES: 0x6 } as const;
 
 /** Command codes, as policies digest them. */
 export const TPM_CC = { PolicyAuthValue: 0x16b, PolicyPCR: 0x17f } as const;
@@ -34,6 +34,7 @@ export const TPMA_SESSION = { continueSession: 0x01, decrypt: 0x20, encrypt: 0x4
 
 /** Answers of the TPM that mean something to us, without the number of the parameter, handle or session (part 2, 6.6). */
 export const TPM_RC = {
+  INITIALIZE: 0x100,
   LOCKOUT: 0x921,
   PCR_CHANGED: 0x128,
   POLICY: 0x126,

@@ -4,8 +4,8 @@ import { assert, SesameError } from '../core/errors.ts';
 import { type Esys, esysOwner, esysPassword } from '../linux/tss2/esys.ts';
 import { responseOf } from '../linux/tss2/response-code.ts';
 import { nameOf } from './authorize-policy.ts';
-import { TPM_ALG, TPM_RC, TPM_SE, TPMA_SESSION, tpmResponse } from './constants.ts';
-import { startSaltedSession } from './session.ts';
+import { TPM_ALG, TPM_RC, TPMA_SESSION, tpmResponse } from './constants.ts';
+import { startSaltedSession, TPM_SE_HMAC } from './session.ts';
 import type { StorageKey } from './storage-key.ts';
 import { sized, u16, u32 } from './wire.ts';
 
@@ -82,7 +82,7 @@ export async function counterObject(esys: Esys, { handle, name }: NvCounter): Pr
  */
 export async function readCounter(esys: Esys, key: StorageKey, counter: NvCounter): Promise<bigint> {
   const object = await counterObject(esys, counter);
-  const session = await startSaltedSession(esys, key, TPM_SE.HMAC, TPMA_SESSION.continueSession);
+  const session = await startSaltedSession(esys, key, TPM_SE_HMAC, TPMA_SESSION.continueSession);
   try {
     const [bytes] = await esys.run('NV_Read', object, object, [session], counterSize, 0);
     assert(bytes.length === 2 + counterSize, 'a counter has 64 bits');

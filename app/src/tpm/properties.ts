@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { Esys } from '../linux/tss2/esys.ts';
-import { TPM_CAP_TPM_PROPERTIES } from './constants.ts';
+import { TPM_CAP } from './constants.ts';
 import { WireReader } from './wire.ts';
 
 /** TPM_PT (TPM 2.0 Library part 2, 6.13). */
@@ -15,6 +15,7 @@ const TPM_PT = {
   LOCKOUT_COUNTER: 0x20e,
   MAX_AUTH_FAIL: 0x20f,
   LOCKOUT_INTERVAL: 0x210,
+  LOCKOUT_RECOVERY: 0x211,
   NV_WRITE_RECOVERY: 0x212,
 } as const;
 
@@ -70,7 +71,7 @@ export async function readProperties(esys: Esys): Promise<TpmProperties> {
 /** A group of properties: fixed ones from 0x100 on, variable ones from 0x200 on. */
 async function readGroup(esys: Esys, first: number): Promise<Map<number, number>> {
   const most = 64;
-  const [, data] = await esys.run('GetCapability', [], TPM_CAP_TPM_PROPERTIES, first, most);
+  const [, data] = await esys.run('GetCapability', [], TPM_CAP.TPM_PROPERTIES, first, most);
   const reader = new WireReader(data);
   reader.u32();
   const count = reader.u32();

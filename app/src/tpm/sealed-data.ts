@@ -3,8 +3,8 @@ import { assert, SesameError } from '../core/errors.ts';
 import { type Esys, esysPassword } from '../linux/tss2/esys.ts';
 import { responseOf } from '../linux/tss2/response-code.ts';
 import type { SecretBytes, SecretMemory } from '../memory/secret-bytes.ts';
-import { TPM_RC, TPM_SE, TPMA_SESSION, tpmResponse } from './constants.ts';
-import { startSaltedSession } from './session.ts';
+import { TPM_RC, TPM_SE_POLICY, TPMA_SESSION, tpmResponse } from './constants.ts';
+import { startSaltedSession, TPM_SE_HMAC } from './session.ts';
 import type { StorageKey } from './storage-key.ts';
 import { sealedDataTemplate } from './templates.ts';
 import { secretStructure, u16, u32 } from './wire.ts';
@@ -46,7 +46,7 @@ export async function seal(
   pin: SecretBytes | undefined,
 ): Promise<SealedData> {
   const sensitive = sensitiveCreate(secret, pin);
-  const session = await startSaltedSession(esys, key, TPM_SE.HMAC, TPMA_SESSION.decrypt | TPMA_SESSION.continueSession);
+  const session = await startSaltedSession(esys, key, TPM_SE_HMAC, TPMA_SESSION.decrypt | TPMA_SESSION.continueSession);
   try {
     const template = sealedDataTemplate(policy, pin !== undefined);
     const outside = Buffer.alloc(2);
@@ -92,7 +92,7 @@ const mostTries = 8;
 
 async function unsealLoaded(esys: Esys, memory: SecretMemory, key: StorageKey, object: number, assertPolicy: AssertPolicy) {
   for (let tries = 1; ; tries += 1) {
-    const session = await startSaltedSession(esys, key, TPM_SE.POLICY, TPMA_SESSION.encrypt | TPMA_SESSION.continueSession);
+    const session = await startSaltedSession(esys, key, TPM_SE_POLICY, TPMA_SESSION.encrypt | TPMA_SESSION.continueSession);
     try {
       await assertPolicy(session);
       return await esys.unseal(object, [session], (bytes) => {

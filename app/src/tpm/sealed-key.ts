@@ -4,7 +4,7 @@ import { SesameError } from '../core/errors.ts';
 import { type Esys, esysPassword } from '../linux/tss2/esys.ts';
 import { responseOf } from '../linux/tss2/response-code.ts';
 import type { SecretBytes, SecretMemory } from '../memory/secret-bytes.ts';
-import { type Approval, type PolicyPart, parsePolicyPart, serialisePolicyPart } from './approvals.ts';
+import { type Approval, approvalOf, type PolicyPart, parsePolicyPart, serialisePolicyPart } from './approvals.ts';
 import { revokeOlder } from './authorize.ts';
 import { TPM_RC, tpmResponse } from './constants.ts';
 import type { TpmEnrolment } from './enrolment.ts';
@@ -136,8 +136,13 @@ async function explained(
   }
 }
 
-/** The PCRs that do not have the value that a key was sealed to, ascending. */
-export function changedPcrs({ values }: SealedKey, now: PcrValues): number[] {
+/**
+ * The PCRs that do not have the value that a key was sealed to, ascending; none where the boot state of now is approved.
+ * @throws SesameError file-damaged, file-too-new, naming the file as "the enrolment"
+ */
+export function changedPcrs({ values, authorisation, selection }: SealedKey, now: PcrValues): number[] {
+  const part = parsePolicyPart('the enrolment', authorisation, selection);
+  if (part.kind === 'authorize' && approvalOf(part, now) !== undefined) return [];
   return [...values].filter(([pcr, value]) => now.get(pcr)?.equals(value) !== true).map(([pcr]) => pcr);
 }
 

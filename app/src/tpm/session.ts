@@ -4,6 +4,8 @@ import { TPM_ALG } from './constants.ts';
 import type { StorageKey } from './storage-key.ts';
 import { aes128Cfb } from './templates.ts';
 
+export const TPM_SE_HMAC = 0x00;
+
 /**
  * Starts a session whose key depends on a secret that only the storage key can read (a salted session), so that who listens between
  * here and the TPM can neither read encrypted parameters nor forge answers.

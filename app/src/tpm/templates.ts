@@ -13,7 +13,7 @@ const eccStorage = Buffer.concat([
   ...[sized(Buffer.alloc(32)), sized(Buffer.alloc(32))],
 ]);
 
-/** TPM2B_PUBLIC of the storage root key: ECC P-256 (TCG TPM v2.0 Provisioning Guidance, storage primary key). */
+/** TPM2B_PUBLIC of the storage root key: ECC P-256 (TCG TPM v2.0 Provisioning Guidance, 7.5.1; EK Credential Profile, template H-2's fellow). */
 export const storageKeyTemplate: Buffer = publicArea(
   TPM_ALG.ECC,
   fixedTPM | fixedParent | sensitiveDataOrigin | userWithAuth | noDA | restricted | decrypt,
@@ -21,10 +21,10 @@ export const storageKeyTemplate: Buffer = publicArea(
   eccStorage,
 );
 
-/** The well-known policy of endorsement keys: PolicySecret of the endorsement hierarchy (TCG EK Credential Profile). */
+/** The well-known policy of endorsement keys: PolicySecret of the endorsement hierarchy (TCG EK Credential Profile, B.3). */
 const endorsementPolicy = Buffer.from('837197674484b3f81a90cc8d46a5d724fd52d76e06520b64f2a1da1b331469aa', 'hex');
 
-/** TPM2B_PUBLIC of the endorsement key L-2: ECC P-256 (TCG EK Credential Profile). It names the chip and survives a clear. */
+/** TPM2B_PUBLIC of the endorsement key L-2: ECC P-256 (TCG EK Credential Profile, B.4.4). It names the chip and survives a clear. */
 export const endorsementKeyTemplate: Buffer = publicArea(
   TPM_ALG.ECC,
   fixedTPM | fixedParent | sensitiveDataOrigin | adminWithPolicy | restricted | decrypt,

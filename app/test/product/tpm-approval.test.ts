@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { cpSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
+import { rounds, seededRandom } from '../support/campaign.ts';
 import { Device, password, type Result } from '../support/device.ts';
 import { SoftwareTpm } from '../support/swtpm.ts';
 
@@ -159,6 +161,34 @@ describe('an update of a device with a TPM', () => {
     assert.equal(approved.code, 0, approved.stderr);
     await bootsInto(2);
     await device.must(['unlock', '-p', 'device', '--password-stdin', '--tpm'], `${password}\n`);
+  });
+});
+
+const cuts = rounds(5, 50);
+
+describe(`${cuts} power cuts while the TPM opens the vault`, () => {
+  it('leave neither a lockout nor a vault that does not open', async () => {
+    await provision();
+    await switchOff();
+    await chip.powerOff();
+    const random = seededRandom();
+    for (let cut = 0; cut < cuts; cut += 1) {
+      await chip.powerOn();
+      chip.extend(7);
+      device.launch('daemon-profile');
+      device.launch('daemon-secrets');
+      await wait(300 + random.below(900));
+      // TPM and daemons lose their power together.
+      await Promise.all([chip.powerOff(), device.end('daemon-secrets', 'SIGKILL'), device.end('daemon-profile', 'SIGKILL')]);
+    }
+    await chip.powerOn();
+    chip.extend(7);
+    const properties = chip.tool('tpm2_getcap', 'properties-variable').toString();
+    assert.match(properties, /TPM2_PT_LOCKOUT_COUNTER: 0x0\n/, `seed ${random.seed}`);
+    assert.match(properties, /inLockout:\s+0\n/);
+    await device.start();
+    await opensByItself();
+    assert.doesNotMatch(device.log('daemon-secrets'), /older copy/);
   });
 });
 

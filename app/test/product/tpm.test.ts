@@ -2,17 +2,14 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { readTpmEnrolment } from '../../src/factors/tpm-enrolments.ts';
-import { onTerminal, type Typing } from '../cli/pty.ts';
 import { Device, password } from '../support/device.ts';
 import { scanMemory } from '../support/memory-scan.ts';
 import { openSshMissing, RealAgent } from '../support/ssh-agent.ts';
 import { SoftwareTpm } from '../support/swtpm.ts';
 import { anyCommand, TpmProxy } from '../support/tpm-proxy.ts';
 
-const program = join(import.meta.dirname, '../../../dist/bin/sesame');
 const secret = 'a value behind the TPM';
 
 function configuration(tcti: string, more = ''): string {
@@ -118,21 +115,6 @@ describe('a device with a TPM', () => {
     assert.deepEqual([wrong.code, none.code], [8, 2], `${wrong.stderr}${none.stderr}`);
     await device.must(['unlock', '-p', 'device', '--pin-stdin'], '4711\n');
     chip.tool('tpm2_dictionarylockout', '--clear-lockout');
-  });
-
-  it('asks for the PIN on a terminal, and for the password there when the boot state changed', async () => {
-    await provision();
-    await device.must(['tpm', 'enroll', '-p', 'device', '--pin-stdin'], '4711\n');
-    const environment = { ...device.environment, TERM: 'xterm' };
-    const onDevice = (typing: Typing[]) => onTerminal([program, 'unlock', '-p', 'device'], typing, environment);
-    await device.must(['lock', '-p', 'device']);
-    const byPin = onDevice([{ after: 'PIN of the TPM of profile device: ', keys: '4711\r' }]);
-    assert.equal(byPin.code, 0, byPin.shown);
-    await device.must(['tpm', 'reseal', '-p', 'device', '--no-pin']);
-    await device.must(['lock', '-p', 'device']);
-    chip.extend(12);
-    const byPassword = onDevice([{ after: 'password of profile device: ', keys: `${password}\r` }]);
-    assert.deepEqual([byPassword.code, /PCR 12/.test(byPassword.shown)], [0, true], byPassword.shown);
   });
 
   it('does not lose its PIN when it is sealed again without one', async () => {

@@ -27,6 +27,8 @@ supervise_daemon_args="--no-new-privs${supervise_daemon_args:+ $supervise_daemon
 heartbeat=$service_directory/$RC_SVCNAME.alive
 supervision=$service_directory/$RC_SVCNAME.supervised
 error_log=$log_directory/$daemon.log
+# What the firmware says that it measured; daemon-secrets explains a refusal with it.
+event_log=/sys/kernel/security/tpm0/binary_bios_measurements
 
 export PDS_HEARTBEAT_FILE=$heartbeat PDS_STATE_DIR=$state_directory PDS_RUNTIME_DIR=$runtime_directory
 
@@ -49,6 +51,9 @@ start_pre() {
     checkpath -q -F -m 0644 -o "$command_user" "$heartbeat"
     checkpath -q -f -m 0640 -o "$command_user" "$error_log"
     [ -s "$error_log" ] && trim_log
+    # Without udev the TPM is root's. daemon-secrets is the only one that uses it.
+    if [ -c "${tpm_device-}" ]; then chown "${command_user%%:*}" "$tpm_device"; fi
+    if [ -n "${tpm_device-}" ] && [ -e "$event_log" ]; then chown "${command_user%%:*}" "$event_log"; fi
     require_limits
     [ -p "$supervision" ] || mkfifo -m 0600 "$supervision"
 }

@@ -3,6 +3,7 @@ import type { Requester } from '../../bus/blocking-client.ts';
 import type { ReplyBody } from '../../bus/messages.ts';
 import type { Configuration } from '../../config/configuration.ts';
 import { SesameError } from '../../core/errors.ts';
+import { unmeasuredFirstStage } from '../../tpm/platform.ts';
 import type { StatusReport } from '../status-report.ts';
 import { tpmTimeoutMs } from '../tpm.ts';
 import { type Check, fail, pass, warn } from './check.ts';
@@ -32,7 +33,8 @@ export async function examineTpm(bus: Requester | undefined, configuration: Conf
     const missing = wanting
       .map(([profile]) => profile)
       .filter((profile) => !body.enrolments.some((entry) => entry.profile === profile));
-    return [examineChip(body), ...body.enrolments.map(examineEnrolment), ...missing.map(notEnrolled)];
+    const firstStage = body.enrolments.length === 0 ? [] : examineFirstStage();
+    return [examineChip(body), ...firstStage, ...body.enrolments.map(examineEnrolment), ...missing.map(notEnrolled)];
   } catch (thrown) {
     if (!(thrown instanceof SesameError)) throw thrown;
     if (thrown.exit !== 10) return [warn('tpm', thrown.message, 'run this as an administrator to see it')];
@@ -52,6 +54,15 @@ function examineChip(status: Status): Check {
     return warn('tpm', `${name}: its NV memory is written too often`, 'write to it less, it wears out');
   if (status.tries > 0) return warn('tpm', `${name}: ${guesses}, ${room}`, 'somebody, or a power cut, gave a wrong PIN');
   return pass('tpm', `${name}, ${guesses}, ${room}`);
+}
+
+/** What a seal to PCRs rests on. */
+function examineFirstStage(): Check[] {
+  const unmeasured = unmeasuredFirstStage();
+  if (unmeasured === undefined) return [];
+  return [
+    warn('tpm/first-stage', unmeasured, "lock the boot with the board's own signed boot, and keep a PIN or another factor"),
+  ];
 }
 
 function examineEnrolment({ profile, bank, pcrs, changed, capped, handle }: Status['enrolments'][number]): Check {
