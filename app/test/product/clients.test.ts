@@ -147,6 +147,7 @@ const kindsOfLevel = {
     'profile-list',
     'audit-append',
     'vault-report',
+    'machine-binding',
     'audit-verify',
     'factor-list',
     'tpm-status',
@@ -158,7 +159,8 @@ const kindsOfLevel = {
     ...(['installation-init', 'profile-activate', 'profile-deactivate', 'profile-default', 'audit-tail', 'key-rotate'] as const),
     ...(['rules-discard', 'audit-acknowledge'] as const),
     ...(['vault-init', 'vault-unlock', 'vault-lock', 'vault-rekey', 'vault-check', 'ssh-challenge'] as const),
-    ...(['secret-set', 'secret-delete', 'factor-add', 'factor-replace', 'factor-remove', 'tpm-cap'] as const),
+    ...(['secret-set', 'secret-delete', 'factor-add', 'factor-replace', 'factor-remove'] as const),
+    ...(['tpm-cap', 'tpm-approvals', 'tpm-authorize'] as const),
   ],
 } as const satisfies Record<SecurityLevel, readonly RequestKind[]>;
 const levels = ['open', 'internal', 'profile-scoped', 'secrets-only'] as const;
@@ -255,6 +257,7 @@ describe('the clearance of a client', { skip }, () => {
         const expected = clearance === 'open' ? 'clearance-too-low' : 'access-denied';
         assert.equal(await codeOf(client, 'audit-append'), expected);
         assert.equal(await codeOf(client, 'vault-report'), expected);
+        assert.equal(await codeOf(client, 'machine-binding'), expected);
       });
     });
   }
@@ -510,6 +513,8 @@ uid = 61401
 uid = 61402
 [clients.observer]
 uid = 61403
+[profiles.device.secrets.access]
+observer = ["*"]
 `);
   });
 
