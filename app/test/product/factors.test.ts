@@ -145,7 +145,7 @@ describe('a recovery key', () => {
 
   it('of another vault is exit 8', async () => {
     const other = await initWithRecovery('other');
-    requireExit(await recover('recovered', other), 8, /the recovery does not open the vault of profile recovered/);
+    requireExit(await recover('recovered', other), 8, /the recovery key does not open the vault of profile recovered/);
   });
 
   it('is replaced by rekey: the new one opens, the old one does not', async () => {
