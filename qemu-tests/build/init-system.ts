@@ -4,12 +4,14 @@
 export interface InitSystem {
   /** Names the artefacts made with it. */
   readonly name: string;
+  /** Whose service files of the release are installed: a folder of app/init. */
+  readonly services: string;
   /** Debian packages beside those of every device. */
   readonly packages: readonly string[];
   /** Directories whose content ends up in the root file system; its cached image is made again when they change. */
   readonly sources: readonly string[];
   /** Paths of the packages that nobody needs. */
   readonly unwanted: readonly string[];
-  /** Puts services and settings in place, the device's agent among them; packages, product and common files are there already. */
+  /** Puts settings and the device's agent in place; packages, product with its services, and common files are there already. */
   install(root: string): void;
 }

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import type { InitSystem } from './init-system.ts';
 import { linkIn } from './root-tree.ts';
 
-const services = join(import.meta.dirname, '../../app/init/openrc');
 const overlay = join(import.meta.dirname, 'openrc');
 
 /** Which services are started in which runlevel. `plain` is the same device without Open Sesame, for comparison. */
@@ -19,16 +18,14 @@ const runlevels: Readonly<Record<string, readonly string[]>> = {
 /** OpenRC, with busybox as PID 1. */
 export const openrc: InitSystem = {
   name: 'openrc',
+  services: 'openrc',
   packages: ['openrc', 'libpam-modules'],
-  sources: [services, overlay],
+  sources: [overlay],
   unwanted: ['etc/init.d/agetty', 'etc/init.d/rc', 'etc/init.d/rcS', 'etc/init.d/savecache', 'etc/runlevels'],
   install(root) {
     cpSync(overlay, root, { recursive: true });
     for (const path of ['etc/insserv.conf.d', 'etc/insserv/overrides', 'etc/runlevels'])
       mkdirSync(join(root, path), { recursive: true });
-    // As the packages for OpenRC place them.
-    for (const part of ['init.d', 'conf.d']) cpSync(join(services, part), join(root, 'etc', part), { recursive: true });
-    cpSync(join(services, 'lib'), join(root, 'usr/lib/open-sesame/openrc'), { recursive: true });
     linkRunlevels(root);
   },
 };

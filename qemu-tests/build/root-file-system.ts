@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { artefact, contentKey, contentOf, type Say } from './artefact.ts';
@@ -13,8 +13,8 @@ const repository = join(import.meta.dirname, '../..');
 /** Programs for the tests that run on the device, bundled like the daemons. */
 const guestPrograms = join(repository, 'qemu-tests/guest');
 
-/** Everything the product's bundles are made of. */
-const productSources = ['app/src', 'tools', 'qemu-tests/guest', 'package-lock.json'];
+/** Everything that the release is made of. */
+const productSources = ['app/src', 'app/init', 'app/etc', 'kernel-fragments', 'tools', 'qemu-tests/guest', 'package-lock.json'];
 
 /** The read-only root file system of the device: a squashfs. Nothing is run under emulation to make it. */
 export async function rootFileSystem(init: InitSystem, cache: string, say: Say): Promise<string> {
@@ -52,16 +52,26 @@ export async function squash(tree: string, path: string, say: Say): Promise<void
   );
 }
 
+/** The release that image systems install from, unpacked to release/, and the programs of the tests in guest/. */
 async function productForDevice(cache: string, say: Say): Promise<string> {
   return await artefact({
     cache,
     name: 'product-arm64',
     key: contentKey(...productSources.map((path) => contentOf(join(repository, path)))),
-    announcement: 'bundling the daemons for the device',
+    announcement: 'building the release for the device',
     say,
     async make(path) {
-      const target = ['--architecture', 'arm64', '--out', path, '--programs', guestPrograms];
-      await runProgram(process.execPath, [join(repository, 'tools/build.mjs'), ...target], { say });
+      const release = join(path, 'release');
+      mkdirSync(release, { recursive: true });
+      const target = ['--architecture', 'aarch64', '--libc', 'glibc', '--out', release];
+      // The same sources are the same device, whatever the commit.
+      const environment = { ...process.env, SOURCE_DATE_EPOCH: '0' };
+      await runProgram(process.execPath, [join(repository, 'tools/dist.mjs'), ...target], { say, environment });
+      const [archive = ''] = readdirSync(release).filter((name) => name.endsWith('.tar.gz'));
+      await runProgram('tar', ['-xzf', join(release, archive), '-C', release, '--strip-components=1', '--no-same-owner']);
+      rmSync(join(release, archive));
+      const guest = ['--architecture', 'arm64', '--out', join(path, 'guest'), '--programs', guestPrograms];
+      await runProgram(process.execPath, [join(repository, 'tools/build.mjs'), ...guest], { say });
     },
   });
 }

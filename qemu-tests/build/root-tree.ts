@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { InitSystem } from './init-system.ts';
 import { runProgram } from './program.ts';
 
 export interface RootSources {
   /** Tar archive of the Debian packages. */
   readonly debian: string;
-  /** What tools/build.mjs made for the device: bin/ and lib/. */
+  /** The unpacked release in release/, and in guest/ what tools/build.mjs made of the programs of the tests. */
   readonly product: string;
   /** Files of the tests' devices alone, as they lie on them. */
   readonly common: string;
@@ -44,7 +44,7 @@ export async function assembleRoot(directory: string, { debian, product, common,
   for (const path of emptyDirectories) mkdirSync(join(directory, path), { recursive: true });
   linkApplets(directory);
   cpSync(common, directory, { recursive: true });
-  await installProduct(directory, product);
+  await installProduct(directory, product, init);
   init.install(directory);
   requireNoSecrets(directory);
 }
@@ -61,13 +61,19 @@ function linkApplets(directory: string): void {
   linkIn(directory, '/proc/self/mounts', 'etc/mtab');
 }
 
-async function installProduct(directory: string, product: string): Promise<void> {
-  const target = join(directory, 'usr/lib/open-sesame');
-  cpSync(join(product, 'bin'), join(target, 'bin'), { recursive: true });
-  cpSync(join(product, 'lib'), join(target, 'lib'), { recursive: true, filter: (path) => !path.endsWith('/lib/node') });
-  await runProgram('aarch64-linux-gnu-strip', ['-o', join(target, 'lib/node'), realpathSync(join(product, 'lib/node'))]);
-  chmodSync(join(target, 'lib/node'), 0o755);
-  linkIn(directory, '/usr/lib/open-sesame/bin/sesame', 'usr/bin/sesame');
+/** As the image systems install it; Node and the programs of the tests are put beside it. */
+async function installProduct(directory: string, product: string, init: InitSystem): Promise<void> {
+  const parts = 'common,profile,secrets,cli,update-hooks';
+  const words = [join(product, 'release/install.sh'), '--parts', parts, '--init', init.services, '--node', '/usr/bin/node'];
+  await runProgram('sh', words, { environment: { ...process.env, DESTDIR: directory } });
+  const guest = join(product, 'guest');
+  const node = join(directory, 'usr/bin/node');
+  await runProgram('aarch64-linux-gnu-strip', ['-o', node, realpathSync(join(guest, 'lib/node'))]);
+  chmodSync(node, 0o755);
+  for (const name of readdirSync(join(import.meta.dirname, '../guest')).map((file) => basename(file, '.ts'))) {
+    cpSync(join(guest, 'bin', name), join(directory, 'usr/lib/open-sesame/bin', name));
+    cpSync(join(guest, `lib/${name}.cjs`), join(directory, `usr/lib/open-sesame/lib/${name}.cjs`));
+  }
 }
 
 /** An image is the same on every device: what must differ is made on the device. */
