@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Which file of a build belongs to which part of the release. A part is a tree as it lies on the device: installing is copying.
-import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 /** Everything of ours on a device; `lib/node` in it is a link to the Node that the image has, made when it is installed. */
@@ -27,7 +27,7 @@ export function layOutParts({ root, build, parts }) {
     mkdirSync(dirname(place), { recursive: true });
     cpSync(from, place, { recursive: true, filter: (path) => !path.endsWith('/README.md') });
   };
-  putPrograms(build, put);
+  putPrograms({ build, parts, put });
   mkdirSync(join(parts, 'cli/usr/bin'), { recursive: true });
   symlinkSync('../lib/open-sesame/bin/sesame', join(parts, 'cli/usr/bin/sesame'));
   put('doc', join(build, 'share/man'), 'usr/share/man');
@@ -46,7 +46,7 @@ function foldersOf(directory) {
 }
 
 /** A native module goes with the one program that loads it, or to the part `common`. */
-function putPrograms(build, put) {
+function putPrograms({ build, parts, put }) {
   const lib = readdirSync(join(build, 'lib'), { withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map(({ name }) => name);
@@ -60,10 +60,12 @@ function putPrograms(build, put) {
     }
   }
   for (const module of readdirSync(join(build, 'lib/native'))) {
-    const parts = new Set(users.get(module));
-    if (parts.size === 0) throw new TypeError(`no program loads ${module}`);
-    const [part] = parts.size === 1 ? parts : ['common'];
+    const owners = new Set(users.get(module));
+    if (owners.size === 0) throw new TypeError(`no program loads ${module}`);
+    const [part] = owners.size === 1 ? owners : ['common'];
     put(part, join(build, 'lib/native', module), `${home}/lib/native/${module}`);
+    // As linkers mark them: image systems look for shared objects among what may be executed.
+    chmodSync(join(parts, part, home, 'lib/native', module), 0o755);
   }
 }
 

@@ -12,7 +12,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import { Device } from '../../app/test/support/device.ts';
 import { temporaryDirectory } from '../../app/test/support/directory.ts';
@@ -79,11 +79,12 @@ describe('install.sh of a release', () => {
       'usr/lib/open-sesame/bin',
       'usr/lib/open-sesame/bin/sesame',
       'etc/init.d/open-sesame-profile',
+      `usr/lib/open-sesame/lib/native/${pathsBelow(join(release, 'parts/common')).map((path) => basename(path))[0]}`,
       'etc/pds/config.toml',
     ];
     assert.deepEqual(
       modes.map((path) => (statSync(join(into, path)).mode & 0o777).toString(8)),
-      ['755', '755', '755', '644'],
+      ['755', '755', '755', '755', '644'],
     );
   });
 
