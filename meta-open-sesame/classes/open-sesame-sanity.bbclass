@@ -14,8 +14,6 @@ def open_sesame_problems(d):
     for wanted, layer, what, place in needed:
         if wanted and layer not in layers:
             yield f"{what} comes from the layer {layer}: add {place} to BBLAYERS"
-    if d.getVar("INIT_MANAGER") == "openrc" and "openrc" not in features:
-        yield "INIT_MANAGER is openrc, but DISTRO_FEATURES has no openrc: add https://github.com/jsbronder/meta-openrc to BBLAYERS"
     if not {"openrc", "systemd", "sysvinit"} & set(features):
         yield 'no init system that there are service files for: set INIT_MANAGER to "openrc", "systemd" or "sysvinit"'
     machine, architecture = d.getVar("MACHINE"), d.getVar("TARGET_ARCH")
