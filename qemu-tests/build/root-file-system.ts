@@ -21,18 +21,17 @@ export async function rootFileSystem(init: InitSystem, cache: string, say: Say):
   const debian = await debianFiles(init, cache, say);
   const product = await productForDevice(cache, say);
   const common = join(import.meta.dirname, 'common');
-  const updateHooks = join(repository, 'app/init/update-hooks');
   const builders = ['root-tree.ts', 'root-file-system.ts', `${init.name}.ts`].map((name) => join(import.meta.dirname, name));
   return await artefact({
     cache,
     name: `root-${init.name}.squashfs`,
-    key: contentKey(debian, product, ...[common, updateHooks, ...init.sources, ...builders].map(contentOf)),
+    key: contentKey(debian, product, ...[common, ...init.sources, ...builders].map(contentOf)),
     announcement: 'putting the root file system together (about 15 s)',
     say,
     async make(path) {
       const tree = mkdtempSync(join(tmpdir(), 'open-sesame-root-'));
       try {
-        await assembleRoot(tree, { debian, product, common, updateHooks, init });
+        await assembleRoot(tree, { debian, product, common, init });
         await squash(tree, path, say);
       } finally {
         rmSync(tree, { recursive: true, force: true });

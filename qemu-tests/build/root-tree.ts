@@ -11,8 +11,6 @@ export interface RootSources {
   readonly product: string;
   /** Files of the tests' devices alone, as they lie on them. */
   readonly common: string;
-  /** app/init/update-hooks. */
-  readonly updateHooks: string;
   readonly init: InitSystem;
 }
 
@@ -39,8 +37,7 @@ const unwanted = [
   .split(' ');
 
 /** Puts the device's root file system together in a directory. */
-export async function assembleRoot(directory: string, sources: RootSources): Promise<void> {
-  const { debian, product, common, updateHooks, init } = sources;
+export async function assembleRoot(directory: string, { debian, product, common, init }: RootSources): Promise<void> {
   mkdirSync(directory, { recursive: true });
   await runProgram('tar', ['-x', '-f', debian, '-C', directory, '--no-same-owner', '--exclude=./dev/*']);
   for (const path of [...unwanted, ...init.unwanted]) rmSync(join(directory, path), { recursive: true, force: true });
@@ -48,7 +45,6 @@ export async function assembleRoot(directory: string, sources: RootSources): Pro
   linkApplets(directory);
   cpSync(common, directory, { recursive: true });
   await installProduct(directory, product, init);
-  cpSync(updateHooks, join(directory, 'usr/lib/open-sesame/update-hooks'), { recursive: true });
   init.install(directory);
   requireNoSecrets(directory);
 }
