@@ -19,7 +19,7 @@ const pcrs = 'pcr:sha256:7';
 export async function tpmUnlock({ quick, say }: BenchOptions): Promise<Figure[]> {
   const chip = await SoftwareTpm.start();
   chip.extend(7);
-  const device = await startDevice(`${configuration}[global.tpm]\ntcti = "${chip.tcti}"\npcrs = [7]\n`);
+  const device = await startDevice(`${configuration}[global.tpm]\ntcti = "${chip.tcti}"\npcrs = [7]\npolicy = "pcr"\n`);
   try {
     await device.initialise(profile);
     const used = () => ownMemoryMb(device.pid('daemon-secrets'));
