@@ -66,7 +66,15 @@ export class Machine {
     this.#qemu = parts.qemu;
     this.#qmp = parts.qmp;
     this.#tpm = parts.tpm;
-    this.#ended = new Promise((resolve) => parts.qemu.once('exit', () => resolve()));
+    // A test that fails before it disposes of its device would leave it running.
+    const end = (): void => void parts.qemu.kill('SIGKILL');
+    process.once('exit', end);
+    this.#ended = new Promise((resolve) => {
+      parts.qemu.once('exit', () => {
+        process.removeListener('exit', end);
+        resolve();
+      });
+    });
   }
 
   /** Switches the power on; what comes up is waited for with `agent.ready()`. */

@@ -14,10 +14,11 @@ const locked = 4;
 const allowed = 2;
 
 /**
- * Seconds of an emulated device change with what else its machine does, so the two boots are compared with each other. On a quiet
- * machine the design's 2 s make 1.5; more than this means that something waits for a time-out.
+ * Seconds of an emulated device change with what else its machine does, so the two boots are compared with each other. Only a quiet machine
+ * can judge the design's 2 s, which make 1.5 there: the figures are printed. With ten programs on two cores it is 5; more than this means
+ * that something waits for a time-out.
  */
-const mostTimes = 3;
+const mostTimes = 10;
 
 /** What a device makes for itself: identity, keys, salts. */
 const ownFiles = [
