@@ -12,6 +12,9 @@ import { median } from './statistics.ts';
 
 const pcrs = 'pcr:sha256:7';
 
+/** The same that tpm2-tools are asked for: one policy, and nothing counted afterwards. */
+const policy = `policy = "pcr"\nrollback = "off"\n`;
+
 /**
  * An unlock with the TPM through daemon-secrets, its audit entry and the opened vault included, beside what tpm2-tools take on the same TPM
  * to load, assert the policy and unseal; and what memory the TPM's libraries cost the daemon.
@@ -19,7 +22,7 @@ const pcrs = 'pcr:sha256:7';
 export async function tpmUnlock({ quick, say }: BenchOptions): Promise<Figure[]> {
   const chip = await SoftwareTpm.start();
   chip.extend(7);
-  const device = await startDevice(`${configuration}[global.tpm]\ntcti = "${chip.tcti}"\npcrs = [7]\npolicy = "pcr"\n`);
+  const device = await startDevice(`${configuration}[global.tpm]\ntcti = "${chip.tcti}"\npcrs = [7]\n${policy}`);
   try {
     await device.initialise(profile);
     const used = () => ownMemoryMb(device.pid('daemon-secrets'));

@@ -116,6 +116,8 @@ export async function revokeOlder(
   used: Approval,
 ): Promise<Authorisation | undefined> {
   const { counter, approvals } = authorisation;
+  // The file keeps what is revoked until the TPM has revoked it: with one approval there is nothing left to do.
+  if (approvals.length === 1) return undefined;
   for (let value = await readCounter(esys, key, counter); value < used.counter; value += 1n) {
     await incrementCounter(esys, counter);
   }
