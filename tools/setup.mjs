@@ -51,6 +51,7 @@ export const devicePackages = [
     'libssl-dev',
   ],
   ...['linux-source-6.12', 'make', 'mmdebstrap', 'qemu-efi-aarch64', 'qemu-system-arm', 'squashfs-tools', 'swtpm', 'xz-utils'],
+  ...['bmap-tools', 'cpio', 'dosfstools', 'fdisk', 'genimage', 'mtools'],
 ];
 
 export function say(text) {

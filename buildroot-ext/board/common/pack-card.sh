@@ -3,6 +3,7 @@
 # Composes sdcard.img from what is in a directory, with block map, compressed form and checksum:
 #   pack-card.sh GENIMAGE.CFG DIRECTORY
 # The directory has rootfs.squashfs, data.ext4 and the folder boot, which becomes the boot partition. The same bytes each time.
+# CARD_COMPRESSION is the level for xz, -6 by default.
 set -eu
 configuration=$1
 images=$2
@@ -18,7 +19,7 @@ for image in rootfs.squashfs data.ext4; do ln -s "$images/$image" "$work/input/$
 
 # The file system first, and by hand: genimage copies with the times of now.
 truncate -s 64M "$work/input/boot.vfat"
-mkfs.vfat -F 32 -s 1 -n BOOT -i 0f5e5a3e --invariant "$work/input/boot.vfat" > /dev/null
+mkfs.vfat -F 32 -s 1 -n BOOT --invariant "$work/input/boot.vfat" > /dev/null
 (cd "$images/boot" && find . -mindepth 1 -type d | LC_ALL=C sort) | while IFS= read -r path; do
     mmd -i "$work/input/boot.vfat" "::${path#.}"
 done
@@ -32,5 +33,5 @@ genimage --loglevel 1 --rootpath "$work/root" --tmppath "$work/tmp" --inputpath 
 image=$images/sdcard.img
 bmaptool create --output "$image.bmap" "$image"
 # A block map names the time at which it was made in a comment, and nothing else that changes.
-xz --force --keep --threads=1 -6 "$image"
+xz --force --keep --threads=1 "${CARD_COMPRESSION:--6}" "$image"
 (cd "$images" && sha256sum sdcard.img.xz sdcard.img.bmap > sdcard.sha256)
