@@ -47,7 +47,7 @@ const isProduct = (file) => file.startsWith('app/test/product/') || file.startsW
 const units = () => [...testFiles('app/test').filter((file) => !isProduct(file)), ...testFiles('kernel-fragments/test')];
 
 /** Tests of what image systems install. */
-const packaging = () => [...testFiles('tools/test'), ...testFiles('meta-open-sesame/test')];
+const packaging = () => [...testFiles('tools/test'), ...testFiles('meta-open-sesame/test'), ...testFiles('buildroot-ext/test')];
 const device = () => testFiles('qemu-tests/test');
 const product = () => testFiles('app/test').filter(isProduct);
 
