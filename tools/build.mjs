@@ -8,6 +8,7 @@ import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
+import { inheritedVariables } from '../app/src/daemons/sandbox/environment.ts';
 import { makeCodeCache, writeCached } from './code-cache.mjs';
 import { installTargetPackages, root, run, say } from './setup.mjs';
 
@@ -39,6 +40,9 @@ const programs = [
   { name: 'sesame', entry: 'app/src/cli/main.ts', flags: '' },
 ];
 
+/** Stage 0 of both daemons, in the same Node with the same flags: it gives up what a daemon does not need and becomes it. */
+const sandbox = { name: 'sandbox', entry: 'app/src/daemons/sandbox/main.ts' };
+
 // Before anything else, because a native module crashes an older Node where a sentence would do.
 const versionCheck = `{
   const [major, minor] = process.versions.node.split('.').map(Number);
@@ -50,7 +54,10 @@ const versionCheck = `{
 
 if (options.programs !== undefined) {
   for (const file of readdirSync(options.programs).filter((name) => name.endsWith('.ts'))) {
-    programs.push({ name: file.slice(0, -'.ts'.length), entry: join(options.programs, file), flags: '' });
+    const added = { name: file.slice(0, -'.ts'.length), entry: join(options.programs, file) };
+    const replaced = programs.find(({ name }) => name === added.name);
+    if (replaced === undefined) programs.push({ ...added, flags: '' });
+    else Object.assign(replaced, added);
   }
 }
 
@@ -107,7 +114,10 @@ const nodeVariables = [
  * `sesame` ends before any of this matters, and its children would inherit it.
  */
 const tunables = 'glibc.malloc.arena_max=1:glibc.malloc.tcache_count=0:glibc.malloc.perturb=90';
-const daemonEnvironment = `unset ${nodeVariables.join(' ')}\nexport GLIBC_TUNABLES=${tunables} UV_THREADPOOL_SIZE=1`;
+const daemonEnvironment = `GLIBC_TUNABLES=${tunables} UV_THREADPOOL_SIZE=1`;
+
+/** The starter's environment ends here: only what a daemon knows goes on, and only where it is set. */
+const daemonStart = ['env -i', ...inheritedVariables.map((name) => `\${${name}+"${name}=$${name}"}`), daemonEnvironment].join(' \\\n  ');
 
 /** `sesame env` gives its program the caller's own values back, and what Node changes before anything of ours runs. */
 const commandEnvironment = `${nodeVariables
@@ -121,13 +131,24 @@ case " $* " in *' env '*)
 esac`;
 
 // A symbolic link is followed with readlink only when there is one: a process more would cost as much as the shell itself.
-const launcher = ({ name, flags }) => `#!/bin/sh
-${name === 'sesame' ? commandEnvironment : daemonEnvironment}
-self=$0
+const self = `self=$0
 [ -L "$self" ] && self=$(readlink -f "$self")
-here=\${self%/*}
+here=\${self%/*}`;
+
+const commandLauncher = ({ name, flags }) => `#!/bin/sh
+${commandEnvironment}
+${self}
 exec "$here/../lib/node" ${everywhere} ${flags} "$here/../lib/${name}.cjs" "$@"
 `;
+
+const daemonLauncher = ({ name, flags }) => `#!/bin/sh
+unset LD_PRELOAD LD_LIBRARY_PATH LD_AUDIT
+${self}
+exec ${daemonStart} \\
+  "$here/../lib/node" ${everywhere} ${flags} "$here/../lib/${sandbox.name}.cjs" ${name}
+`;
+
+const isDaemon = ({ flags }) => flags === daemonFlags;
 
 rmSync(out, { recursive: true, force: true });
 mkdirSync(join(lib, 'native'), { recursive: true });
@@ -136,7 +157,7 @@ if (!options.release) symlinkSync(join(packages, `node_modules/node-22-${target.
 
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const inputs = {};
-for (const program of programs) {
+for (const program of [...programs, sandbox]) {
   const bundle = await build({
     absWorkingDir: root,
     entryPoints: [program.entry],
@@ -159,7 +180,9 @@ for (const program of programs) {
   inputs[program.name] = Object.keys(parts).filter((path) => parts[path].bytesInOutput > 0);
   if (program.name === 'sesame') writeCached(lib, program.name, text, versionCheck);
   else writeFileSync(join(lib, `${program.name}.cjs`), `${versionCheck}\n${text}`);
-  writeFileSync(join(bin, program.name), launcher(program));
+}
+for (const program of programs) {
+  writeFileSync(join(bin, program.name), isDaemon(program) ? daemonLauncher(program) : commandLauncher(program));
   chmodSync(join(bin, program.name), 0o755);
 }
 run(process.execPath, [join(root, 'tools/generate-docs.mjs'), '--out', join(out, 'share')], {

@@ -114,11 +114,13 @@ export class Device {
     }
   }
 
-  /** Puts a configuration in the place of the image's for the rest of this boot, and has the daemons read it. */
+  /** Puts a configuration in the place of the image's for the rest of this boot, and has the daemons read it: the first time by a restart. */
   async configure(text: string): Promise<void> {
     await this.must('mkdir -p /run/configuration; cat > /run/configuration/config.toml', text);
-    await this.must('grep -q " /etc/pds " /proc/mounts || mount -o bind /run/configuration /etc/pds');
-    await this.must('rc-service open-sesame-profile reload; rc-service open-sesame-secrets reload');
+    // A running daemon may read the directory that it was started with and not what is mounted over it.
+    const command = (await this.run('grep -q " /etc/pds " /proc/mounts')).code === 0 ? 'reload' : 'restart';
+    if (command === 'restart') await this.must('mount -o bind /run/configuration /etc/pds');
+    await this.must(`rc-service open-sesame-profile ${command}; rc-service open-sesame-secrets ${command}`);
   }
 
   /** A profile with the password of tests, unlocked. */

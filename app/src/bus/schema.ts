@@ -75,6 +75,19 @@ export const secretMemory = {
   additionalProperties: false,
 } as const;
 
+const enforcement = {
+  type: 'object',
+  properties: {
+    state: { enum: ['enforced', 'missing', 'off'] },
+    /** Of Landlock. */
+    abi: count,
+    cause: text(1024),
+    remedy: text(1024),
+  },
+  required: ['state'],
+  additionalProperties: false,
+} as const;
+
 export const daemonHealth = {
   type: 'object',
   properties: {
@@ -84,6 +97,12 @@ export const daemonHealth = {
     uptime_ms: count,
     secret_memory: secretMemory,
     dumpable: flag,
+    sandbox: {
+      type: 'object',
+      properties: { landlock: enforcement, seccomp: enforcement },
+      required: ['landlock', 'seccomp'],
+      additionalProperties: false,
+    },
     /** Configuration in force, or the diagnostics of a newer file that was refused. */
     configuration_problems: { type: 'array', maxItems: 32, items: text(1024) },
   },

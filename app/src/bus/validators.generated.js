@@ -3995,7 +3995,7 @@ export const replyValidators = /* @__PURE__ */ lazily({
   "profile-status"() {
 
 const made = validate10;
-const schema11 = {"type":"object","properties":{"daemon":{"type":"object","properties":{"name":{"type":"string","maxLength":64},"version":{"type":"string","maxLength":32},"pid":{"type":"integer","minimum":0,"maximum":9007199254740991},"uptime_ms":{"type":"integer","minimum":0,"maximum":9007199254740991},"secret_memory":{"type":"object","properties":{"protection":{"enum":["memfd_secret","mlock"]},"cause":{"type":"string","maxLength":1024},"remedy":{"type":"string","maxLength":1024},"pages_in_use":{"type":"integer","minimum":0,"maximum":9007199254740991},"pages_pooled":{"type":"integer","minimum":0,"maximum":9007199254740991},"lock_limit":{"type":"integer","minimum":0,"maximum":9007199254740991}},"required":["protection","pages_in_use","pages_pooled"],"additionalProperties":false},"dumpable":{"type":"boolean"},"configuration_problems":{"type":"array","maxItems":32,"items":{"type":"string","maxLength":1024}}},"required":["name","version","pid","uptime_ms","secret_memory","dumpable","configuration_problems"],"additionalProperties":false},"installation":{"type":"string","maxLength":64},"default_profile":{"type":"string","maxLength":64},"connected":{"type":"array","maxItems":32,"items":{"type":"string","maxLength":64}},"connections":{"type":"integer","minimum":0,"maximum":9007199254740991},"machine_binding":{"type":"object","properties":{"type":{"type":"string","maxLength":64},"state":{"enum":["matches","differs","unverified"]}},"required":["type","state"],"additionalProperties":false},"audit":{"type":"object","properties":{"sequence":{"type":"integer","minimum":0,"maximum":9007199254740991},"attestation":{"enum":["self-attested","sealed"]},"problem":{"type":"string","maxLength":1024}},"required":["sequence","attestation"],"additionalProperties":false}},"required":["daemon","default_profile","connected","connections","audit"],"additionalProperties":false};
+const schema11 = {"type":"object","properties":{"daemon":{"type":"object","properties":{"name":{"type":"string","maxLength":64},"version":{"type":"string","maxLength":32},"pid":{"type":"integer","minimum":0,"maximum":9007199254740991},"uptime_ms":{"type":"integer","minimum":0,"maximum":9007199254740991},"secret_memory":{"type":"object","properties":{"protection":{"enum":["memfd_secret","mlock"]},"cause":{"type":"string","maxLength":1024},"remedy":{"type":"string","maxLength":1024},"pages_in_use":{"type":"integer","minimum":0,"maximum":9007199254740991},"pages_pooled":{"type":"integer","minimum":0,"maximum":9007199254740991},"lock_limit":{"type":"integer","minimum":0,"maximum":9007199254740991}},"required":["protection","pages_in_use","pages_pooled"],"additionalProperties":false},"dumpable":{"type":"boolean"},"sandbox":{"type":"object","properties":{"landlock":{"type":"object","properties":{"state":{"enum":["enforced","missing","off"]},"abi":{"type":"integer","minimum":0,"maximum":9007199254740991},"cause":{"type":"string","maxLength":1024},"remedy":{"type":"string","maxLength":1024}},"required":["state"],"additionalProperties":false},"seccomp":{"type":"object","properties":{"state":{"enum":["enforced","missing","off"]},"abi":{"type":"integer","minimum":0,"maximum":9007199254740991},"cause":{"type":"string","maxLength":1024},"remedy":{"type":"string","maxLength":1024}},"required":["state"],"additionalProperties":false}},"required":["landlock","seccomp"],"additionalProperties":false},"configuration_problems":{"type":"array","maxItems":32,"items":{"type":"string","maxLength":1024}}},"required":["name","version","pid","uptime_ms","secret_memory","dumpable","configuration_problems"],"additionalProperties":false},"installation":{"type":"string","maxLength":64},"default_profile":{"type":"string","maxLength":64},"connected":{"type":"array","maxItems":32,"items":{"type":"string","maxLength":64}},"connections":{"type":"integer","minimum":0,"maximum":9007199254740991},"machine_binding":{"type":"object","properties":{"type":{"type":"string","maxLength":64},"state":{"enum":["matches","differs","unverified"]}},"required":["type","state"],"additionalProperties":false},"audit":{"type":"object","properties":{"sequence":{"type":"integer","minimum":0,"maximum":9007199254740991},"attestation":{"enum":["self-attested","sealed"]},"problem":{"type":"string","maxLength":1024}},"required":["sequence","attestation"],"additionalProperties":false}},"required":["daemon","default_profile","connected","connections","audit"],"additionalProperties":false};
 
 function validate10(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
@@ -4030,7 +4030,7 @@ return false;
 else {
 const _errs4 = errors;
 for(const key1 in data0){
-if(!(((((((key1 === "name") || (key1 === "version")) || (key1 === "pid")) || (key1 === "uptime_ms")) || (key1 === "secret_memory")) || (key1 === "dumpable")) || (key1 === "configuration_problems"))){
+if(!((((((((key1 === "name") || (key1 === "version")) || (key1 === "pid")) || (key1 === "uptime_ms")) || (key1 === "secret_memory")) || (key1 === "dumpable")) || (key1 === "sandbox")) || (key1 === "configuration_problems"))){
 validate10.errors = [{instancePath:instancePath+"/daemon",keyword:"additionalProperties",message:"must NOT have additional properties"}];
 return false;
 break;
@@ -4319,24 +4319,294 @@ else {
 var valid1 = true;
 }
 if(valid1){
-if(data0.configuration_problems !== undefined){
-let data13 = data0.configuration_problems;
+if(data0.sandbox !== undefined){
+let data13 = data0.sandbox;
 const _errs29 = errors;
 if(errors === _errs29){
-if(Array.isArray(data13)){
-if(data13.length > 32){
+if(data13 && typeof data13 == "object" && !Array.isArray(data13)){
+let missing3;
+if(((data13.landlock === undefined) && (missing3 = "landlock")) || ((data13.seccomp === undefined) && (missing3 = "seccomp"))){
+validate10.errors = [{instancePath:instancePath+"/daemon/sandbox",keyword:"required",message:"must have required property '"+missing3+"'"}];
+return false;
+}
+else {
+const _errs31 = errors;
+for(const key3 in data13){
+if(!((key3 === "landlock") || (key3 === "seccomp"))){
+validate10.errors = [{instancePath:instancePath+"/daemon/sandbox",keyword:"additionalProperties",message:"must NOT have additional properties"}];
+return false;
+break;
+}
+}
+if(_errs31 === errors){
+if(data13.landlock !== undefined){
+let data14 = data13.landlock;
+const _errs32 = errors;
+if(errors === _errs32){
+if(data14 && typeof data14 == "object" && !Array.isArray(data14)){
+let missing4;
+if((data14.state === undefined) && (missing4 = "state")){
+validate10.errors = [{instancePath:instancePath+"/daemon/sandbox/landlock",keyword:"required",message:"must have required property '"+missing4+"'"}];
+return false;
+}
+else {
+const _errs34 = errors;
+for(const key4 in data14){
+if(!((((key4 === "state") || (key4 === "abi")) || (key4 === "cause")) || (key4 === "remedy"))){
+validate10.errors = [{instancePath:instancePath+"/daemon/sandbox/landlock",keyword:"additionalProperties",message:"must NOT have additional properties"}];
+return false;
+break;
+}
+}
+if(_errs34 === errors){
+if(data14.state !== undefined){
+let data15 = data14.state;
+const _errs35 = errors;
+if(!(((data15 === "enforced") || (data15 === "missing")) || (data15 === "off"))){
+validate10.errors = [{instancePath:instancePath+"/daemon/sandbox/landlock/state",keyword:"enum",message:"must be equal to one of the allowed values"}];
+return false;
+}
+var valid4 = _errs35 === errors;
+}
+else {
+var valid4 = true;
+}
+if(valid4){
+if(data14.abi !== undefined){
+let data16 = data14.abi;
+const _errs36 = errors;
+if(!(((typeof data16 == "number") && (!(data16 % 1) && !isNaN(data16))) && (isFinite(data16)))){
+validate10.errors = [{instancePath:instancePath+"/daemon/sandbox/landlock/abi",keyword:"type",message:"must be integer"}];
+return false;
+}
+if(errors === _errs36){
+if((typeof data16 == "number") && (isFinite(data16))){
+if(data16 > 9007199254740991 || isNaN(data16)){
+validate10.errors = [{instancePath:instancePath+"/daemon/sandbox/landlock/abi",keyword:"maximum",message:"must be <= 9007199254740991"}];
+return false;
+}
+else {
+if(data16 < 0 || isNaN(data16)){
+validate10.errors = [{instancePath:instancePath+"/daemon/sandbox/landlock/abi",keyword:"minimum",message:"must be >= 0"}];
+return false;
+}
+}
+}
+}
+var valid4 = _errs36 === errors;
+}
+else {
+var valid4 = true;
+}
+if(valid4){
+if(data14.cause !== undefined){
+let data17 = data14.cause;
+const _errs38 = errors;
+if(errors === _errs38){
+if(typeof data17 === "string"){
+if(func2(data17) > 1024){
+validate10.errors = [{instancePath:instancePath+"/daemon/sandbox/landlock/cause",keyword:"maxLength",message:"must NOT have more than 1024 characters"}];
+return false;
+}
+}
+else {
+validate10.errors = [{instancePath:instancePath+"/daemon/sandbox/landlock/cause",keyword:"type",message:"must be string"}];
+return false;
+}
+}
+var valid4 = _errs38 === errors;
+}
+else {
+var valid4 = true;
+}
+if(valid4){
+if(data14.remedy !== undefined){
+let data18 = data14.remedy;
+const _errs40 = errors;
+if(errors === _errs40){
+if(typeof data18 === "string"){
+if(func2(data18) > 1024){
+validate10.errors = [{instancePath:instancePath+"/daemon/sandbox/landlock/remedy",keyword:"maxLength",message:"must NOT have more than 1024 characters"}];
+return false;
+}
+}
+else {
+validate10.errors = [{instancePath:instancePath+"/daemon/sandbox/landlock/remedy",keyword:"type",message:"must be string"}];
+return false;
+}
+}
+var valid4 = _errs40 === errors;
+}
+else {
+var valid4 = true;
+}
+}
+}
+}
+}
+}
+}
+else {
+validate10.errors = [{instancePath:instancePath+"/daemon/sandbox/landlock",keyword:"type",message:"must be object"}];
+return false;
+}
+}
+var valid3 = _errs32 === errors;
+}
+else {
+var valid3 = true;
+}
+if(valid3){
+if(data13.seccomp !== undefined){
+let data19 = data13.seccomp;
+const _errs42 = errors;
+if(errors === _errs42){
+if(data19 && typeof data19 == "object" && !Array.isArray(data19)){
+let missing5;
+if((data19.state === undefined) && (missing5 = "state")){
+validate10.errors = [{instancePath:instancePath+"/daemon/sandbox/seccomp",keyword:"required",message:"must have required property '"+missing5+"'"}];
+return false;
+}
+else {
+const _errs44 = errors;
+for(const key5 in data19){
+if(!((((key5 === "state") || (key5 === "abi")) || (key5 === "cause")) || (key5 === "remedy"))){
+validate10.errors = [{instancePath:instancePath+"/daemon/sandbox/seccomp",keyword:"additionalProperties",message:"must NOT have additional properties"}];
+return false;
+break;
+}
+}
+if(_errs44 === errors){
+if(data19.state !== undefined){
+let data20 = data19.state;
+const _errs45 = errors;
+if(!(((data20 === "enforced") || (data20 === "missing")) || (data20 === "off"))){
+validate10.errors = [{instancePath:instancePath+"/daemon/sandbox/seccomp/state",keyword:"enum",message:"must be equal to one of the allowed values"}];
+return false;
+}
+var valid5 = _errs45 === errors;
+}
+else {
+var valid5 = true;
+}
+if(valid5){
+if(data19.abi !== undefined){
+let data21 = data19.abi;
+const _errs46 = errors;
+if(!(((typeof data21 == "number") && (!(data21 % 1) && !isNaN(data21))) && (isFinite(data21)))){
+validate10.errors = [{instancePath:instancePath+"/daemon/sandbox/seccomp/abi",keyword:"type",message:"must be integer"}];
+return false;
+}
+if(errors === _errs46){
+if((typeof data21 == "number") && (isFinite(data21))){
+if(data21 > 9007199254740991 || isNaN(data21)){
+validate10.errors = [{instancePath:instancePath+"/daemon/sandbox/seccomp/abi",keyword:"maximum",message:"must be <= 9007199254740991"}];
+return false;
+}
+else {
+if(data21 < 0 || isNaN(data21)){
+validate10.errors = [{instancePath:instancePath+"/daemon/sandbox/seccomp/abi",keyword:"minimum",message:"must be >= 0"}];
+return false;
+}
+}
+}
+}
+var valid5 = _errs46 === errors;
+}
+else {
+var valid5 = true;
+}
+if(valid5){
+if(data19.cause !== undefined){
+let data22 = data19.cause;
+const _errs48 = errors;
+if(errors === _errs48){
+if(typeof data22 === "string"){
+if(func2(data22) > 1024){
+validate10.errors = [{instancePath:instancePath+"/daemon/sandbox/seccomp/cause",keyword:"maxLength",message:"must NOT have more than 1024 characters"}];
+return false;
+}
+}
+else {
+validate10.errors = [{instancePath:instancePath+"/daemon/sandbox/seccomp/cause",keyword:"type",message:"must be string"}];
+return false;
+}
+}
+var valid5 = _errs48 === errors;
+}
+else {
+var valid5 = true;
+}
+if(valid5){
+if(data19.remedy !== undefined){
+let data23 = data19.remedy;
+const _errs50 = errors;
+if(errors === _errs50){
+if(typeof data23 === "string"){
+if(func2(data23) > 1024){
+validate10.errors = [{instancePath:instancePath+"/daemon/sandbox/seccomp/remedy",keyword:"maxLength",message:"must NOT have more than 1024 characters"}];
+return false;
+}
+}
+else {
+validate10.errors = [{instancePath:instancePath+"/daemon/sandbox/seccomp/remedy",keyword:"type",message:"must be string"}];
+return false;
+}
+}
+var valid5 = _errs50 === errors;
+}
+else {
+var valid5 = true;
+}
+}
+}
+}
+}
+}
+}
+else {
+validate10.errors = [{instancePath:instancePath+"/daemon/sandbox/seccomp",keyword:"type",message:"must be object"}];
+return false;
+}
+}
+var valid3 = _errs42 === errors;
+}
+else {
+var valid3 = true;
+}
+}
+}
+}
+}
+else {
+validate10.errors = [{instancePath:instancePath+"/daemon/sandbox",keyword:"type",message:"must be object"}];
+return false;
+}
+}
+var valid1 = _errs29 === errors;
+}
+else {
+var valid1 = true;
+}
+if(valid1){
+if(data0.configuration_problems !== undefined){
+let data24 = data0.configuration_problems;
+const _errs52 = errors;
+if(errors === _errs52){
+if(Array.isArray(data24)){
+if(data24.length > 32){
 validate10.errors = [{instancePath:instancePath+"/daemon/configuration_problems",keyword:"maxItems",message:"must NOT have more than 32 items"}];
 return false;
 }
 else {
-var valid3 = true;
-const len0 = data13.length;
+var valid6 = true;
+const len0 = data24.length;
 for(let i0=0; i0<len0; i0++){
-let data14 = data13[i0];
-const _errs31 = errors;
-if(errors === _errs31){
-if(typeof data14 === "string"){
-if(func2(data14) > 1024){
+let data25 = data24[i0];
+const _errs54 = errors;
+if(errors === _errs54){
+if(typeof data25 === "string"){
+if(func2(data25) > 1024){
 validate10.errors = [{instancePath:instancePath+"/daemon/configuration_problems/" + i0,keyword:"maxLength",message:"must NOT have more than 1024 characters"}];
 return false;
 }
@@ -4346,8 +4616,8 @@ validate10.errors = [{instancePath:instancePath+"/daemon/configuration_problems/
 return false;
 }
 }
-var valid3 = _errs31 === errors;
-if(!valid3){
+var valid6 = _errs54 === errors;
+if(!valid6){
 break;
 }
 }
@@ -4358,10 +4628,11 @@ validate10.errors = [{instancePath:instancePath+"/daemon/configuration_problems"
 return false;
 }
 }
-var valid1 = _errs29 === errors;
+var valid1 = _errs52 === errors;
 }
 else {
 var valid1 = true;
+}
 }
 }
 }
@@ -4384,11 +4655,11 @@ var valid0 = true;
 }
 if(valid0){
 if(data.installation !== undefined){
-let data15 = data.installation;
-const _errs33 = errors;
-if(errors === _errs33){
-if(typeof data15 === "string"){
-if(func2(data15) > 64){
+let data26 = data.installation;
+const _errs56 = errors;
+if(errors === _errs56){
+if(typeof data26 === "string"){
+if(func2(data26) > 64){
 validate10.errors = [{instancePath:instancePath+"/installation",keyword:"maxLength",message:"must NOT have more than 64 characters"}];
 return false;
 }
@@ -4398,18 +4669,18 @@ validate10.errors = [{instancePath:instancePath+"/installation",keyword:"type",m
 return false;
 }
 }
-var valid0 = _errs33 === errors;
+var valid0 = _errs56 === errors;
 }
 else {
 var valid0 = true;
 }
 if(valid0){
 if(data.default_profile !== undefined){
-let data16 = data.default_profile;
-const _errs35 = errors;
-if(errors === _errs35){
-if(typeof data16 === "string"){
-if(func2(data16) > 64){
+let data27 = data.default_profile;
+const _errs58 = errors;
+if(errors === _errs58){
+if(typeof data27 === "string"){
+if(func2(data27) > 64){
 validate10.errors = [{instancePath:instancePath+"/default_profile",keyword:"maxLength",message:"must NOT have more than 64 characters"}];
 return false;
 }
@@ -4419,30 +4690,30 @@ validate10.errors = [{instancePath:instancePath+"/default_profile",keyword:"type
 return false;
 }
 }
-var valid0 = _errs35 === errors;
+var valid0 = _errs58 === errors;
 }
 else {
 var valid0 = true;
 }
 if(valid0){
 if(data.connected !== undefined){
-let data17 = data.connected;
-const _errs37 = errors;
-if(errors === _errs37){
-if(Array.isArray(data17)){
-if(data17.length > 32){
+let data28 = data.connected;
+const _errs60 = errors;
+if(errors === _errs60){
+if(Array.isArray(data28)){
+if(data28.length > 32){
 validate10.errors = [{instancePath:instancePath+"/connected",keyword:"maxItems",message:"must NOT have more than 32 items"}];
 return false;
 }
 else {
-var valid4 = true;
-const len1 = data17.length;
+var valid7 = true;
+const len1 = data28.length;
 for(let i1=0; i1<len1; i1++){
-let data18 = data17[i1];
-const _errs39 = errors;
-if(errors === _errs39){
-if(typeof data18 === "string"){
-if(func2(data18) > 64){
+let data29 = data28[i1];
+const _errs62 = errors;
+if(errors === _errs62){
+if(typeof data29 === "string"){
+if(func2(data29) > 64){
 validate10.errors = [{instancePath:instancePath+"/connected/" + i1,keyword:"maxLength",message:"must NOT have more than 64 characters"}];
 return false;
 }
@@ -4452,8 +4723,8 @@ validate10.errors = [{instancePath:instancePath+"/connected/" + i1,keyword:"type
 return false;
 }
 }
-var valid4 = _errs39 === errors;
-if(!valid4){
+var valid7 = _errs62 === errors;
+if(!valid7){
 break;
 }
 }
@@ -4464,65 +4735,65 @@ validate10.errors = [{instancePath:instancePath+"/connected",keyword:"type",mess
 return false;
 }
 }
-var valid0 = _errs37 === errors;
+var valid0 = _errs60 === errors;
 }
 else {
 var valid0 = true;
 }
 if(valid0){
 if(data.connections !== undefined){
-let data19 = data.connections;
-const _errs41 = errors;
-if(!(((typeof data19 == "number") && (!(data19 % 1) && !isNaN(data19))) && (isFinite(data19)))){
+let data30 = data.connections;
+const _errs64 = errors;
+if(!(((typeof data30 == "number") && (!(data30 % 1) && !isNaN(data30))) && (isFinite(data30)))){
 validate10.errors = [{instancePath:instancePath+"/connections",keyword:"type",message:"must be integer"}];
 return false;
 }
-if(errors === _errs41){
-if((typeof data19 == "number") && (isFinite(data19))){
-if(data19 > 9007199254740991 || isNaN(data19)){
+if(errors === _errs64){
+if((typeof data30 == "number") && (isFinite(data30))){
+if(data30 > 9007199254740991 || isNaN(data30)){
 validate10.errors = [{instancePath:instancePath+"/connections",keyword:"maximum",message:"must be <= 9007199254740991"}];
 return false;
 }
 else {
-if(data19 < 0 || isNaN(data19)){
+if(data30 < 0 || isNaN(data30)){
 validate10.errors = [{instancePath:instancePath+"/connections",keyword:"minimum",message:"must be >= 0"}];
 return false;
 }
 }
 }
 }
-var valid0 = _errs41 === errors;
+var valid0 = _errs64 === errors;
 }
 else {
 var valid0 = true;
 }
 if(valid0){
 if(data.machine_binding !== undefined){
-let data20 = data.machine_binding;
-const _errs43 = errors;
-if(errors === _errs43){
-if(data20 && typeof data20 == "object" && !Array.isArray(data20)){
-let missing3;
-if(((data20.type === undefined) && (missing3 = "type")) || ((data20.state === undefined) && (missing3 = "state"))){
-validate10.errors = [{instancePath:instancePath+"/machine_binding",keyword:"required",message:"must have required property '"+missing3+"'"}];
+let data31 = data.machine_binding;
+const _errs66 = errors;
+if(errors === _errs66){
+if(data31 && typeof data31 == "object" && !Array.isArray(data31)){
+let missing6;
+if(((data31.type === undefined) && (missing6 = "type")) || ((data31.state === undefined) && (missing6 = "state"))){
+validate10.errors = [{instancePath:instancePath+"/machine_binding",keyword:"required",message:"must have required property '"+missing6+"'"}];
 return false;
 }
 else {
-const _errs45 = errors;
-for(const key3 in data20){
-if(!((key3 === "type") || (key3 === "state"))){
+const _errs68 = errors;
+for(const key6 in data31){
+if(!((key6 === "type") || (key6 === "state"))){
 validate10.errors = [{instancePath:instancePath+"/machine_binding",keyword:"additionalProperties",message:"must NOT have additional properties"}];
 return false;
 break;
 }
 }
-if(_errs45 === errors){
-if(data20.type !== undefined){
-let data21 = data20.type;
-const _errs46 = errors;
-if(errors === _errs46){
-if(typeof data21 === "string"){
-if(func2(data21) > 64){
+if(_errs68 === errors){
+if(data31.type !== undefined){
+let data32 = data31.type;
+const _errs69 = errors;
+if(errors === _errs69){
+if(typeof data32 === "string"){
+if(func2(data32) > 64){
 validate10.errors = [{instancePath:instancePath+"/machine_binding/type",keyword:"maxLength",message:"must NOT have more than 64 characters"}];
 return false;
 }
@@ -4532,23 +4803,23 @@ validate10.errors = [{instancePath:instancePath+"/machine_binding/type",keyword:
 return false;
 }
 }
-var valid5 = _errs46 === errors;
+var valid8 = _errs69 === errors;
 }
 else {
-var valid5 = true;
+var valid8 = true;
 }
-if(valid5){
-if(data20.state !== undefined){
-let data22 = data20.state;
-const _errs48 = errors;
-if(!(((data22 === "matches") || (data22 === "differs")) || (data22 === "unverified"))){
+if(valid8){
+if(data31.state !== undefined){
+let data33 = data31.state;
+const _errs71 = errors;
+if(!(((data33 === "matches") || (data33 === "differs")) || (data33 === "unverified"))){
 validate10.errors = [{instancePath:instancePath+"/machine_binding/state",keyword:"enum",message:"must be equal to one of the allowed values"}];
 return false;
 }
-var valid5 = _errs48 === errors;
+var valid8 = _errs71 === errors;
 }
 else {
-var valid5 = true;
+var valid8 = true;
 }
 }
 }
@@ -4559,78 +4830,78 @@ validate10.errors = [{instancePath:instancePath+"/machine_binding",keyword:"type
 return false;
 }
 }
-var valid0 = _errs43 === errors;
+var valid0 = _errs66 === errors;
 }
 else {
 var valid0 = true;
 }
 if(valid0){
 if(data.audit !== undefined){
-let data23 = data.audit;
-const _errs49 = errors;
-if(errors === _errs49){
-if(data23 && typeof data23 == "object" && !Array.isArray(data23)){
-let missing4;
-if(((data23.sequence === undefined) && (missing4 = "sequence")) || ((data23.attestation === undefined) && (missing4 = "attestation"))){
-validate10.errors = [{instancePath:instancePath+"/audit",keyword:"required",message:"must have required property '"+missing4+"'"}];
+let data34 = data.audit;
+const _errs72 = errors;
+if(errors === _errs72){
+if(data34 && typeof data34 == "object" && !Array.isArray(data34)){
+let missing7;
+if(((data34.sequence === undefined) && (missing7 = "sequence")) || ((data34.attestation === undefined) && (missing7 = "attestation"))){
+validate10.errors = [{instancePath:instancePath+"/audit",keyword:"required",message:"must have required property '"+missing7+"'"}];
 return false;
 }
 else {
-const _errs51 = errors;
-for(const key4 in data23){
-if(!(((key4 === "sequence") || (key4 === "attestation")) || (key4 === "problem"))){
+const _errs74 = errors;
+for(const key7 in data34){
+if(!(((key7 === "sequence") || (key7 === "attestation")) || (key7 === "problem"))){
 validate10.errors = [{instancePath:instancePath+"/audit",keyword:"additionalProperties",message:"must NOT have additional properties"}];
 return false;
 break;
 }
 }
-if(_errs51 === errors){
-if(data23.sequence !== undefined){
-let data24 = data23.sequence;
-const _errs52 = errors;
-if(!(((typeof data24 == "number") && (!(data24 % 1) && !isNaN(data24))) && (isFinite(data24)))){
+if(_errs74 === errors){
+if(data34.sequence !== undefined){
+let data35 = data34.sequence;
+const _errs75 = errors;
+if(!(((typeof data35 == "number") && (!(data35 % 1) && !isNaN(data35))) && (isFinite(data35)))){
 validate10.errors = [{instancePath:instancePath+"/audit/sequence",keyword:"type",message:"must be integer"}];
 return false;
 }
-if(errors === _errs52){
-if((typeof data24 == "number") && (isFinite(data24))){
-if(data24 > 9007199254740991 || isNaN(data24)){
+if(errors === _errs75){
+if((typeof data35 == "number") && (isFinite(data35))){
+if(data35 > 9007199254740991 || isNaN(data35)){
 validate10.errors = [{instancePath:instancePath+"/audit/sequence",keyword:"maximum",message:"must be <= 9007199254740991"}];
 return false;
 }
 else {
-if(data24 < 0 || isNaN(data24)){
+if(data35 < 0 || isNaN(data35)){
 validate10.errors = [{instancePath:instancePath+"/audit/sequence",keyword:"minimum",message:"must be >= 0"}];
 return false;
 }
 }
 }
 }
-var valid6 = _errs52 === errors;
+var valid9 = _errs75 === errors;
 }
 else {
-var valid6 = true;
+var valid9 = true;
 }
-if(valid6){
-if(data23.attestation !== undefined){
-let data25 = data23.attestation;
-const _errs54 = errors;
-if(!((data25 === "self-attested") || (data25 === "sealed"))){
+if(valid9){
+if(data34.attestation !== undefined){
+let data36 = data34.attestation;
+const _errs77 = errors;
+if(!((data36 === "self-attested") || (data36 === "sealed"))){
 validate10.errors = [{instancePath:instancePath+"/audit/attestation",keyword:"enum",message:"must be equal to one of the allowed values"}];
 return false;
 }
-var valid6 = _errs54 === errors;
+var valid9 = _errs77 === errors;
 }
 else {
-var valid6 = true;
+var valid9 = true;
 }
-if(valid6){
-if(data23.problem !== undefined){
-let data26 = data23.problem;
-const _errs55 = errors;
-if(errors === _errs55){
-if(typeof data26 === "string"){
-if(func2(data26) > 1024){
+if(valid9){
+if(data34.problem !== undefined){
+let data37 = data34.problem;
+const _errs78 = errors;
+if(errors === _errs78){
+if(typeof data37 === "string"){
+if(func2(data37) > 1024){
 validate10.errors = [{instancePath:instancePath+"/audit/problem",keyword:"maxLength",message:"must NOT have more than 1024 characters"}];
 return false;
 }
@@ -4640,10 +4911,10 @@ validate10.errors = [{instancePath:instancePath+"/audit/problem",keyword:"type",
 return false;
 }
 }
-var valid6 = _errs55 === errors;
+var valid9 = _errs78 === errors;
 }
 else {
-var valid6 = true;
+var valid9 = true;
 }
 }
 }
@@ -4655,7 +4926,7 @@ validate10.errors = [{instancePath:instancePath+"/audit",keyword:"type",message:
 return false;
 }
 }
-var valid0 = _errs49 === errors;
+var valid0 = _errs72 === errors;
 }
 else {
 var valid0 = true;
@@ -5604,7 +5875,7 @@ return made;
   "secrets-status"() {
 
 const made = validate10;
-const schema11 = {"type":"object","properties":{"daemon":{"type":"object","properties":{"name":{"type":"string","maxLength":64},"version":{"type":"string","maxLength":32},"pid":{"type":"integer","minimum":0,"maximum":9007199254740991},"uptime_ms":{"type":"integer","minimum":0,"maximum":9007199254740991},"secret_memory":{"type":"object","properties":{"protection":{"enum":["memfd_secret","mlock"]},"cause":{"type":"string","maxLength":1024},"remedy":{"type":"string","maxLength":1024},"pages_in_use":{"type":"integer","minimum":0,"maximum":9007199254740991},"pages_pooled":{"type":"integer","minimum":0,"maximum":9007199254740991},"lock_limit":{"type":"integer","minimum":0,"maximum":9007199254740991}},"required":["protection","pages_in_use","pages_pooled"],"additionalProperties":false},"dumpable":{"type":"boolean"},"configuration_problems":{"type":"array","maxItems":32,"items":{"type":"string","maxLength":1024}}},"required":["name","version","pid","uptime_ms","secret_memory","dumpable","configuration_problems"],"additionalProperties":false},"vaults":{"type":"array","maxItems":256,"items":{"type":"object","properties":{"profile":{"type":"string","maxLength":64,"pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},"state":{"enum":["locked","partial","unlocked","damaged"]},"open":{"type":"boolean"},"problem":{"type":"string","maxLength":1024},"enforcement":{"enum":["cryptography","daemon"]}},"required":["profile","state","open"],"additionalProperties":false}}},"required":["daemon","vaults"],"additionalProperties":false};
+const schema11 = {"type":"object","properties":{"daemon":{"type":"object","properties":{"name":{"type":"string","maxLength":64},"version":{"type":"string","maxLength":32},"pid":{"type":"integer","minimum":0,"maximum":9007199254740991},"uptime_ms":{"type":"integer","minimum":0,"maximum":9007199254740991},"secret_memory":{"type":"object","properties":{"protection":{"enum":["memfd_secret","mlock"]},"cause":{"type":"string","maxLength":1024},"remedy":{"type":"string","maxLength":1024},"pages_in_use":{"type":"integer","minimum":0,"maximum":9007199254740991},"pages_pooled":{"type":"integer","minimum":0,"maximum":9007199254740991},"lock_limit":{"type":"integer","minimum":0,"maximum":9007199254740991}},"required":["protection","pages_in_use","pages_pooled"],"additionalProperties":false},"dumpable":{"type":"boolean"},"sandbox":{"type":"object","properties":{"landlock":{"type":"object","properties":{"state":{"enum":["enforced","missing","off"]},"abi":{"type":"integer","minimum":0,"maximum":9007199254740991},"cause":{"type":"string","maxLength":1024},"remedy":{"type":"string","maxLength":1024}},"required":["state"],"additionalProperties":false},"seccomp":{"type":"object","properties":{"state":{"enum":["enforced","missing","off"]},"abi":{"type":"integer","minimum":0,"maximum":9007199254740991},"cause":{"type":"string","maxLength":1024},"remedy":{"type":"string","maxLength":1024}},"required":["state"],"additionalProperties":false}},"required":["landlock","seccomp"],"additionalProperties":false},"configuration_problems":{"type":"array","maxItems":32,"items":{"type":"string","maxLength":1024}}},"required":["name","version","pid","uptime_ms","secret_memory","dumpable","configuration_problems"],"additionalProperties":false},"vaults":{"type":"array","maxItems":256,"items":{"type":"object","properties":{"profile":{"type":"string","maxLength":64,"pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},"state":{"enum":["locked","partial","unlocked","damaged"]},"open":{"type":"boolean"},"problem":{"type":"string","maxLength":1024},"enforcement":{"enum":["cryptography","daemon"]}},"required":["profile","state","open"],"additionalProperties":false}}},"required":["daemon","vaults"],"additionalProperties":false};
 const pattern0 = new RegExp("^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$", "u");
 
 function validate10(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
@@ -5640,7 +5911,7 @@ return false;
 else {
 const _errs4 = errors;
 for(const key1 in data0){
-if(!(((((((key1 === "name") || (key1 === "version")) || (key1 === "pid")) || (key1 === "uptime_ms")) || (key1 === "secret_memory")) || (key1 === "dumpable")) || (key1 === "configuration_problems"))){
+if(!((((((((key1 === "name") || (key1 === "version")) || (key1 === "pid")) || (key1 === "uptime_ms")) || (key1 === "secret_memory")) || (key1 === "dumpable")) || (key1 === "sandbox")) || (key1 === "configuration_problems"))){
 validate10.errors = [{instancePath:instancePath+"/daemon",keyword:"additionalProperties",message:"must NOT have additional properties"}];
 return false;
 break;
@@ -5929,24 +6200,294 @@ else {
 var valid1 = true;
 }
 if(valid1){
-if(data0.configuration_problems !== undefined){
-let data13 = data0.configuration_problems;
+if(data0.sandbox !== undefined){
+let data13 = data0.sandbox;
 const _errs29 = errors;
 if(errors === _errs29){
-if(Array.isArray(data13)){
-if(data13.length > 32){
+if(data13 && typeof data13 == "object" && !Array.isArray(data13)){
+let missing3;
+if(((data13.landlock === undefined) && (missing3 = "landlock")) || ((data13.seccomp === undefined) && (missing3 = "seccomp"))){
+validate10.errors = [{instancePath:instancePath+"/daemon/sandbox",keyword:"required",message:"must have required property '"+missing3+"'"}];
+return false;
+}
+else {
+const _errs31 = errors;
+for(const key3 in data13){
+if(!((key3 === "landlock") || (key3 === "seccomp"))){
+validate10.errors = [{instancePath:instancePath+"/daemon/sandbox",keyword:"additionalProperties",message:"must NOT have additional properties"}];
+return false;
+break;
+}
+}
+if(_errs31 === errors){
+if(data13.landlock !== undefined){
+let data14 = data13.landlock;
+const _errs32 = errors;
+if(errors === _errs32){
+if(data14 && typeof data14 == "object" && !Array.isArray(data14)){
+let missing4;
+if((data14.state === undefined) && (missing4 = "state")){
+validate10.errors = [{instancePath:instancePath+"/daemon/sandbox/landlock",keyword:"required",message:"must have required property '"+missing4+"'"}];
+return false;
+}
+else {
+const _errs34 = errors;
+for(const key4 in data14){
+if(!((((key4 === "state") || (key4 === "abi")) || (key4 === "cause")) || (key4 === "remedy"))){
+validate10.errors = [{instancePath:instancePath+"/daemon/sandbox/landlock",keyword:"additionalProperties",message:"must NOT have additional properties"}];
+return false;
+break;
+}
+}
+if(_errs34 === errors){
+if(data14.state !== undefined){
+let data15 = data14.state;
+const _errs35 = errors;
+if(!(((data15 === "enforced") || (data15 === "missing")) || (data15 === "off"))){
+validate10.errors = [{instancePath:instancePath+"/daemon/sandbox/landlock/state",keyword:"enum",message:"must be equal to one of the allowed values"}];
+return false;
+}
+var valid4 = _errs35 === errors;
+}
+else {
+var valid4 = true;
+}
+if(valid4){
+if(data14.abi !== undefined){
+let data16 = data14.abi;
+const _errs36 = errors;
+if(!(((typeof data16 == "number") && (!(data16 % 1) && !isNaN(data16))) && (isFinite(data16)))){
+validate10.errors = [{instancePath:instancePath+"/daemon/sandbox/landlock/abi",keyword:"type",message:"must be integer"}];
+return false;
+}
+if(errors === _errs36){
+if((typeof data16 == "number") && (isFinite(data16))){
+if(data16 > 9007199254740991 || isNaN(data16)){
+validate10.errors = [{instancePath:instancePath+"/daemon/sandbox/landlock/abi",keyword:"maximum",message:"must be <= 9007199254740991"}];
+return false;
+}
+else {
+if(data16 < 0 || isNaN(data16)){
+validate10.errors = [{instancePath:instancePath+"/daemon/sandbox/landlock/abi",keyword:"minimum",message:"must be >= 0"}];
+return false;
+}
+}
+}
+}
+var valid4 = _errs36 === errors;
+}
+else {
+var valid4 = true;
+}
+if(valid4){
+if(data14.cause !== undefined){
+let data17 = data14.cause;
+const _errs38 = errors;
+if(errors === _errs38){
+if(typeof data17 === "string"){
+if(func2(data17) > 1024){
+validate10.errors = [{instancePath:instancePath+"/daemon/sandbox/landlock/cause",keyword:"maxLength",message:"must NOT have more than 1024 characters"}];
+return false;
+}
+}
+else {
+validate10.errors = [{instancePath:instancePath+"/daemon/sandbox/landlock/cause",keyword:"type",message:"must be string"}];
+return false;
+}
+}
+var valid4 = _errs38 === errors;
+}
+else {
+var valid4 = true;
+}
+if(valid4){
+if(data14.remedy !== undefined){
+let data18 = data14.remedy;
+const _errs40 = errors;
+if(errors === _errs40){
+if(typeof data18 === "string"){
+if(func2(data18) > 1024){
+validate10.errors = [{instancePath:instancePath+"/daemon/sandbox/landlock/remedy",keyword:"maxLength",message:"must NOT have more than 1024 characters"}];
+return false;
+}
+}
+else {
+validate10.errors = [{instancePath:instancePath+"/daemon/sandbox/landlock/remedy",keyword:"type",message:"must be string"}];
+return false;
+}
+}
+var valid4 = _errs40 === errors;
+}
+else {
+var valid4 = true;
+}
+}
+}
+}
+}
+}
+}
+else {
+validate10.errors = [{instancePath:instancePath+"/daemon/sandbox/landlock",keyword:"type",message:"must be object"}];
+return false;
+}
+}
+var valid3 = _errs32 === errors;
+}
+else {
+var valid3 = true;
+}
+if(valid3){
+if(data13.seccomp !== undefined){
+let data19 = data13.seccomp;
+const _errs42 = errors;
+if(errors === _errs42){
+if(data19 && typeof data19 == "object" && !Array.isArray(data19)){
+let missing5;
+if((data19.state === undefined) && (missing5 = "state")){
+validate10.errors = [{instancePath:instancePath+"/daemon/sandbox/seccomp",keyword:"required",message:"must have required property '"+missing5+"'"}];
+return false;
+}
+else {
+const _errs44 = errors;
+for(const key5 in data19){
+if(!((((key5 === "state") || (key5 === "abi")) || (key5 === "cause")) || (key5 === "remedy"))){
+validate10.errors = [{instancePath:instancePath+"/daemon/sandbox/seccomp",keyword:"additionalProperties",message:"must NOT have additional properties"}];
+return false;
+break;
+}
+}
+if(_errs44 === errors){
+if(data19.state !== undefined){
+let data20 = data19.state;
+const _errs45 = errors;
+if(!(((data20 === "enforced") || (data20 === "missing")) || (data20 === "off"))){
+validate10.errors = [{instancePath:instancePath+"/daemon/sandbox/seccomp/state",keyword:"enum",message:"must be equal to one of the allowed values"}];
+return false;
+}
+var valid5 = _errs45 === errors;
+}
+else {
+var valid5 = true;
+}
+if(valid5){
+if(data19.abi !== undefined){
+let data21 = data19.abi;
+const _errs46 = errors;
+if(!(((typeof data21 == "number") && (!(data21 % 1) && !isNaN(data21))) && (isFinite(data21)))){
+validate10.errors = [{instancePath:instancePath+"/daemon/sandbox/seccomp/abi",keyword:"type",message:"must be integer"}];
+return false;
+}
+if(errors === _errs46){
+if((typeof data21 == "number") && (isFinite(data21))){
+if(data21 > 9007199254740991 || isNaN(data21)){
+validate10.errors = [{instancePath:instancePath+"/daemon/sandbox/seccomp/abi",keyword:"maximum",message:"must be <= 9007199254740991"}];
+return false;
+}
+else {
+if(data21 < 0 || isNaN(data21)){
+validate10.errors = [{instancePath:instancePath+"/daemon/sandbox/seccomp/abi",keyword:"minimum",message:"must be >= 0"}];
+return false;
+}
+}
+}
+}
+var valid5 = _errs46 === errors;
+}
+else {
+var valid5 = true;
+}
+if(valid5){
+if(data19.cause !== undefined){
+let data22 = data19.cause;
+const _errs48 = errors;
+if(errors === _errs48){
+if(typeof data22 === "string"){
+if(func2(data22) > 1024){
+validate10.errors = [{instancePath:instancePath+"/daemon/sandbox/seccomp/cause",keyword:"maxLength",message:"must NOT have more than 1024 characters"}];
+return false;
+}
+}
+else {
+validate10.errors = [{instancePath:instancePath+"/daemon/sandbox/seccomp/cause",keyword:"type",message:"must be string"}];
+return false;
+}
+}
+var valid5 = _errs48 === errors;
+}
+else {
+var valid5 = true;
+}
+if(valid5){
+if(data19.remedy !== undefined){
+let data23 = data19.remedy;
+const _errs50 = errors;
+if(errors === _errs50){
+if(typeof data23 === "string"){
+if(func2(data23) > 1024){
+validate10.errors = [{instancePath:instancePath+"/daemon/sandbox/seccomp/remedy",keyword:"maxLength",message:"must NOT have more than 1024 characters"}];
+return false;
+}
+}
+else {
+validate10.errors = [{instancePath:instancePath+"/daemon/sandbox/seccomp/remedy",keyword:"type",message:"must be string"}];
+return false;
+}
+}
+var valid5 = _errs50 === errors;
+}
+else {
+var valid5 = true;
+}
+}
+}
+}
+}
+}
+}
+else {
+validate10.errors = [{instancePath:instancePath+"/daemon/sandbox/seccomp",keyword:"type",message:"must be object"}];
+return false;
+}
+}
+var valid3 = _errs42 === errors;
+}
+else {
+var valid3 = true;
+}
+}
+}
+}
+}
+else {
+validate10.errors = [{instancePath:instancePath+"/daemon/sandbox",keyword:"type",message:"must be object"}];
+return false;
+}
+}
+var valid1 = _errs29 === errors;
+}
+else {
+var valid1 = true;
+}
+if(valid1){
+if(data0.configuration_problems !== undefined){
+let data24 = data0.configuration_problems;
+const _errs52 = errors;
+if(errors === _errs52){
+if(Array.isArray(data24)){
+if(data24.length > 32){
 validate10.errors = [{instancePath:instancePath+"/daemon/configuration_problems",keyword:"maxItems",message:"must NOT have more than 32 items"}];
 return false;
 }
 else {
-var valid3 = true;
-const len0 = data13.length;
+var valid6 = true;
+const len0 = data24.length;
 for(let i0=0; i0<len0; i0++){
-let data14 = data13[i0];
-const _errs31 = errors;
-if(errors === _errs31){
-if(typeof data14 === "string"){
-if(func2(data14) > 1024){
+let data25 = data24[i0];
+const _errs54 = errors;
+if(errors === _errs54){
+if(typeof data25 === "string"){
+if(func2(data25) > 1024){
 validate10.errors = [{instancePath:instancePath+"/daemon/configuration_problems/" + i0,keyword:"maxLength",message:"must NOT have more than 1024 characters"}];
 return false;
 }
@@ -5956,8 +6497,8 @@ validate10.errors = [{instancePath:instancePath+"/daemon/configuration_problems/
 return false;
 }
 }
-var valid3 = _errs31 === errors;
-if(!valid3){
+var valid6 = _errs54 === errors;
+if(!valid6){
 break;
 }
 }
@@ -5968,10 +6509,11 @@ validate10.errors = [{instancePath:instancePath+"/daemon/configuration_problems"
 return false;
 }
 }
-var valid1 = _errs29 === errors;
+var valid1 = _errs52 === errors;
 }
 else {
 var valid1 = true;
+}
 }
 }
 }
@@ -5994,48 +6536,48 @@ var valid0 = true;
 }
 if(valid0){
 if(data.vaults !== undefined){
-let data15 = data.vaults;
-const _errs33 = errors;
-if(errors === _errs33){
-if(Array.isArray(data15)){
-if(data15.length > 256){
+let data26 = data.vaults;
+const _errs56 = errors;
+if(errors === _errs56){
+if(Array.isArray(data26)){
+if(data26.length > 256){
 validate10.errors = [{instancePath:instancePath+"/vaults",keyword:"maxItems",message:"must NOT have more than 256 items"}];
 return false;
 }
 else {
-var valid4 = true;
-const len1 = data15.length;
+var valid7 = true;
+const len1 = data26.length;
 for(let i1=0; i1<len1; i1++){
-let data16 = data15[i1];
-const _errs35 = errors;
-if(errors === _errs35){
-if(data16 && typeof data16 == "object" && !Array.isArray(data16)){
-let missing3;
-if((((data16.profile === undefined) && (missing3 = "profile")) || ((data16.state === undefined) && (missing3 = "state"))) || ((data16.open === undefined) && (missing3 = "open"))){
-validate10.errors = [{instancePath:instancePath+"/vaults/" + i1,keyword:"required",message:"must have required property '"+missing3+"'"}];
+let data27 = data26[i1];
+const _errs58 = errors;
+if(errors === _errs58){
+if(data27 && typeof data27 == "object" && !Array.isArray(data27)){
+let missing6;
+if((((data27.profile === undefined) && (missing6 = "profile")) || ((data27.state === undefined) && (missing6 = "state"))) || ((data27.open === undefined) && (missing6 = "open"))){
+validate10.errors = [{instancePath:instancePath+"/vaults/" + i1,keyword:"required",message:"must have required property '"+missing6+"'"}];
 return false;
 }
 else {
-const _errs37 = errors;
-for(const key3 in data16){
-if(!(((((key3 === "profile") || (key3 === "state")) || (key3 === "open")) || (key3 === "problem")) || (key3 === "enforcement"))){
+const _errs60 = errors;
+for(const key6 in data27){
+if(!(((((key6 === "profile") || (key6 === "state")) || (key6 === "open")) || (key6 === "problem")) || (key6 === "enforcement"))){
 validate10.errors = [{instancePath:instancePath+"/vaults/" + i1,keyword:"additionalProperties",message:"must NOT have additional properties"}];
 return false;
 break;
 }
 }
-if(_errs37 === errors){
-if(data16.profile !== undefined){
-let data17 = data16.profile;
-const _errs38 = errors;
-if(errors === _errs38){
-if(typeof data17 === "string"){
-if(func2(data17) > 64){
+if(_errs60 === errors){
+if(data27.profile !== undefined){
+let data28 = data27.profile;
+const _errs61 = errors;
+if(errors === _errs61){
+if(typeof data28 === "string"){
+if(func2(data28) > 64){
 validate10.errors = [{instancePath:instancePath+"/vaults/" + i1+"/profile",keyword:"maxLength",message:"must NOT have more than 64 characters"}];
 return false;
 }
 else {
-if(!pattern0.test(data17)){
+if(!pattern0.test(data28)){
 validate10.errors = [{instancePath:instancePath+"/vaults/" + i1+"/profile",schemaPath:"#/properties/vaults/items/properties/profile/pattern",keyword:"pattern",params:{pattern: "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},message:"must match pattern \""+"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"+"\""}];
 return false;
 }
@@ -6046,43 +6588,43 @@ validate10.errors = [{instancePath:instancePath+"/vaults/" + i1+"/profile",keywo
 return false;
 }
 }
-var valid5 = _errs38 === errors;
+var valid8 = _errs61 === errors;
 }
 else {
-var valid5 = true;
+var valid8 = true;
 }
-if(valid5){
-if(data16.state !== undefined){
-let data18 = data16.state;
-const _errs40 = errors;
-if(!((((data18 === "locked") || (data18 === "partial")) || (data18 === "unlocked")) || (data18 === "damaged"))){
+if(valid8){
+if(data27.state !== undefined){
+let data29 = data27.state;
+const _errs63 = errors;
+if(!((((data29 === "locked") || (data29 === "partial")) || (data29 === "unlocked")) || (data29 === "damaged"))){
 validate10.errors = [{instancePath:instancePath+"/vaults/" + i1+"/state",keyword:"enum",message:"must be equal to one of the allowed values"}];
 return false;
 }
-var valid5 = _errs40 === errors;
+var valid8 = _errs63 === errors;
 }
 else {
-var valid5 = true;
+var valid8 = true;
 }
-if(valid5){
-if(data16.open !== undefined){
-const _errs41 = errors;
-if(typeof data16.open !== "boolean"){
+if(valid8){
+if(data27.open !== undefined){
+const _errs64 = errors;
+if(typeof data27.open !== "boolean"){
 validate10.errors = [{instancePath:instancePath+"/vaults/" + i1+"/open",keyword:"type",message:"must be boolean"}];
 return false;
 }
-var valid5 = _errs41 === errors;
+var valid8 = _errs64 === errors;
 }
 else {
-var valid5 = true;
+var valid8 = true;
 }
-if(valid5){
-if(data16.problem !== undefined){
-let data20 = data16.problem;
-const _errs43 = errors;
-if(errors === _errs43){
-if(typeof data20 === "string"){
-if(func2(data20) > 1024){
+if(valid8){
+if(data27.problem !== undefined){
+let data31 = data27.problem;
+const _errs66 = errors;
+if(errors === _errs66){
+if(typeof data31 === "string"){
+if(func2(data31) > 1024){
 validate10.errors = [{instancePath:instancePath+"/vaults/" + i1+"/problem",keyword:"maxLength",message:"must NOT have more than 1024 characters"}];
 return false;
 }
@@ -6092,23 +6634,23 @@ validate10.errors = [{instancePath:instancePath+"/vaults/" + i1+"/problem",keywo
 return false;
 }
 }
-var valid5 = _errs43 === errors;
+var valid8 = _errs66 === errors;
 }
 else {
-var valid5 = true;
+var valid8 = true;
 }
-if(valid5){
-if(data16.enforcement !== undefined){
-let data21 = data16.enforcement;
-const _errs45 = errors;
-if(!((data21 === "cryptography") || (data21 === "daemon"))){
+if(valid8){
+if(data27.enforcement !== undefined){
+let data32 = data27.enforcement;
+const _errs68 = errors;
+if(!((data32 === "cryptography") || (data32 === "daemon"))){
 validate10.errors = [{instancePath:instancePath+"/vaults/" + i1+"/enforcement",keyword:"enum",message:"must be equal to one of the allowed values"}];
 return false;
 }
-var valid5 = _errs45 === errors;
+var valid8 = _errs68 === errors;
 }
 else {
-var valid5 = true;
+var valid8 = true;
 }
 }
 }
@@ -6122,8 +6664,8 @@ validate10.errors = [{instancePath:instancePath+"/vaults/" + i1,keyword:"type",m
 return false;
 }
 }
-var valid4 = _errs35 === errors;
-if(!valid4){
+var valid7 = _errs58 === errors;
+if(!valid7){
 break;
 }
 }
@@ -6134,7 +6676,7 @@ validate10.errors = [{instancePath:instancePath+"/vaults",keyword:"type",message
 return false;
 }
 }
-var valid0 = _errs33 === errors;
+var valid0 = _errs56 === errors;
 }
 else {
 var valid0 = true;

@@ -71,6 +71,24 @@ const logging = {
   default: {},
 } as const;
 
+const sandbox = {
+  type: 'object',
+  description: 'What the daemons give up before they start; a change counts after a restart.',
+  properties: {
+    enabled: { type: 'boolean', default: true, description: 'Confine the daemons to what they need, with Landlock and seccomp.' },
+    require: {
+      type: 'array',
+      maxItems: 2,
+      uniqueItems: true,
+      items: { type: 'string', enum: ['landlock', 'seccomp'] },
+      default: [],
+      description: 'A daemon does not start where the kernel lacks one of these; otherwise it says so and starts.',
+    },
+  },
+  additionalProperties: false,
+  default: {},
+} as const;
+
 const rateLimit = {
   type: 'object',
   description: 'Requests allowed to each client, and to each uid among unregistered clients.',
@@ -314,6 +332,7 @@ export const configurationSchema = {
         ipc,
         logging,
         rate_limit: rateLimit,
+        sandbox,
         secrets: globalSecrets,
         ssh,
         keys,

@@ -236,6 +236,13 @@ export const errorCatalogue = {
     message: 'secret memory could not be mapped: {cause}; see what the kernel logged and the limits of this service',
   },
 
+  // Sandbox
+  'sandbox-missing': {
+    exit: Exit.configuration,
+    message:
+      '{daemon} does not start without {mechanism}, which global.sandbox.require demands: {cause}; {remedy}, or take it off that list',
+  },
+
   // Storage
   'storage-full': {
     exit: Exit.storage,

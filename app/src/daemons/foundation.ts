@@ -14,13 +14,14 @@ import { type Hardening, hardenProcess } from '../linux/process.ts';
 import { openReadiness, type Readiness } from '../linux/readiness.ts';
 import type { SecretMemory } from '../memory/secret-bytes.ts';
 import { openSecretMemory } from '../memory/secret-memory.ts';
+import type { DaemonName } from './daemon-name.ts';
+import { settleSandbox, tightenSandbox } from './sandbox/daemon.ts';
+import type { SandboxReport } from './sandbox/report.ts';
 
 /** How long a stop may take before the process ends anyway, in ms. */
 const stopLimitMs = 4_500;
 
 const trimEveryMs = 5_000;
-
-export type DaemonName = 'daemon-profile' | 'daemon-secrets';
 
 /** What every daemon stands on. */
 export interface Foundation {
@@ -30,6 +31,7 @@ export interface Foundation {
   readonly memory: SecretMemory;
   readonly clock: Clock;
   readonly hardening: Hardening;
+  readonly sandbox: SandboxReport;
   /** Monotonic ms at the start. */
   readonly startedMs: number;
   /** The configuration in force now. */
@@ -76,6 +78,7 @@ async function serve(name: DaemonName, start: (foundation: Foundation) => Promis
   let { configuration } = loaded;
   let problems = report(logger, loaded.diagnostics);
   configureLogger(logger, configuration);
+  const sandbox = settleSandbox({ daemon: name, settings: configuration.global.sandbox, environment: process.env, logger });
 
   let service: Service | undefined;
   const watcher = watchConfiguration(paths, {
@@ -104,11 +107,13 @@ async function serve(name: DaemonName, start: (foundation: Foundation) => Promis
     memory,
     clock: systemClock,
     hardening,
+    sandbox,
     startedMs: systemClock.monotonicMs(),
     configuration: () => configuration,
     configurationProblems: () => problems,
     reload: () => watcher.reload(),
   });
+  tightenSandbox(name, sandbox);
   const readiness = openReadiness(logger);
   readiness.ready();
   if (readiness.aliveEveryMs !== undefined) setInterval(() => readiness.alive(), readiness.aliveEveryMs).unref();

@@ -10,7 +10,7 @@ type Health = ReplyBody<'profile-status'>['daemon'];
 const longestProblem = 1024;
 
 /** What a daemon says of itself in `status`. */
-export function health({ name, memory, clock, startedMs, configurationProblems }: Foundation): Health {
+export function health({ name, memory, clock, sandbox, startedMs, configurationProblems }: Foundation): Health {
   const { protection, cause, remedy, pagesInUse, pagesPooled, lockLimit } = memory.status();
   return {
     name,
@@ -18,6 +18,7 @@ export function health({ name, memory, clock, startedMs, configurationProblems }
     pid: process.pid,
     uptime_ms: Math.round(clock.monotonicMs() - startedMs),
     dumpable: isDumpable(),
+    sandbox,
     configuration_problems: configurationProblems()
       .slice(0, 32)
       .map((problem) => problem.slice(0, longestProblem)),

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
 import { constants, readdirSync, readFileSync } from 'node:fs';
 import { assert } from '../core/errors.ts';
-import { bufferOver, errnoName, execve, fcntl, mmap, munmap, pageSize, pointerTo, signal } from './libc.ts';
+import { withForeignMemory } from './foreign-memory.ts';
+import { errnoName, execve, fcntl, signal } from './libc.ts';
 import { Resource, setSoftLimit } from './limits.ts';
 
-// mmap(2) and fcntl(2), the same on x86_64 and aarch64.
-const protReadWrite = 1 | 2;
-const mapPrivateAnonymous = 0x02 | 0x20;
+// fcntl(2), the same on x86_64 and aarch64.
 const setDescriptorFlags = 2;
 const getStatusFlags = 3;
 const setStatusFlags = 4;
@@ -58,20 +57,16 @@ function execute(path: Uint8Array, argv: readonly Uint8Array[], environment: rea
   const strings = [path, ...argv, ...environment];
   const tablesLength = (argv.length + 1 + environment.length + 1) * pointerLength;
   const length = strings.reduce((sum, text) => sum + text.length + 1, tablesLength);
-  const mappedLength = Math.ceil(length / pageSize()) * pageSize();
-  const mapped = mmap(0n, mappedLength, protReadWrite, mapPrivateAnonymous, -1, 0);
-  if (mapped.errno !== 0) return mapped.errno;
-  const block = bufferOver(pointerTo(mapped.value), mappedLength);
-  try {
-    const [pathAddress = 0n, ...addresses] = writeStrings(block, mapped.value, tablesLength, strings);
-    const argvEnd = writeTable(block, 0, addresses.slice(0, argv.length));
-    writeTable(block, argvEnd, addresses.slice(argv.length));
-    return execve(pathAddress, mapped.value, mapped.value + BigInt(argvEnd));
-  } finally {
-    block.fill(0);
-    detach(block);
-    munmap(mapped.value, mappedLength);
-  }
+  return withForeignMemory(
+    length,
+    (start, block) => {
+      const [pathAddress = 0n, ...addresses] = writeStrings(block, start, tablesLength, strings);
+      const argvEnd = writeTable(block, 0, addresses.slice(0, argv.length));
+      writeTable(block, argvEnd, addresses.slice(argv.length));
+      return execve(pathAddress, start, start + BigInt(argvEnd));
+    },
+    (errno) => errno,
+  );
 }
 
 /** @returns where each string starts */
@@ -90,11 +85,6 @@ function writeStrings(block: Buffer, base: bigint, start: number, strings: reado
 function writeTable(block: Buffer, start: number, addresses: readonly bigint[]): number {
   const end = addresses.reduce((offset, address) => block.writeBigUInt64LE(address, offset), start);
   return end + pointerLength;
-}
-
-function detach(block: Buffer): void {
-  assert(block.buffer instanceof ArrayBuffer, 'an ArrayBuffer over the mapping');
-  block.buffer.transfer();
 }
 
 /** Node marks what it opens close-on-exec, but not everything that it was given. What is closed already gives EBADF. */

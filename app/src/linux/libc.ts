@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { constants } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
 import { createExternalBuffer, DataType, define, type JsExternal, open } from 'ffi-rs';
 import { assert } from '../core/errors.ts';
@@ -39,11 +40,17 @@ const libc = define({
   sendto: declare(I64, I32, U8Array, I64, I32, U8Array, I32),
   setrlimit: declare(I32, I32, U8Array),
   setsockopt: declare(I32, I32, I32, I32, U8Array, I32),
+  setsid: declare(I32),
   signal: declare(Address, I32, Address),
   socket: declare(I32, I32, I32, I32),
   syscall: declare(I64, I64, I64, I64, I64, I64),
   sysconf: declare(I64, I32),
 });
+
+// syscall(2) takes what the system call takes: one shape for each that has no function of its own.
+const withAddress = define({ syscall: declare(I64, I64, I64, I64, Address) });
+const withStructure = define({ syscall: declare(I64, I64, U8Array, I64, I64) });
+const withStructureThird = define({ syscall: declare(I64, I64, I64, I64, U8Array, I64) });
 
 /** What a C function answered. `errno` is 0 when it succeeded and otherwise as errno(3) has it; the value means nothing then. */
 export interface Outcome<Value = number> {
@@ -180,6 +187,48 @@ export function pidfdOpen(pid: number): Outcome {
 export function pidfdSendSignal(descriptor: number, signalNumber: number): Outcome {
   const pidfdSendSignalNumber = 424;
   return outcome(libc.syscall([pidfdSendSignalNumber, descriptor, signalNumber, 0, 0]));
+}
+
+const seccompNumbers: Readonly<Record<string, number>> = { x64: 317, arm64: 277 };
+
+/** seccomp(2); ENOSYS where its number is not known here. */
+export function seccomp(operation: number, flags: number, address: bigint): Outcome {
+  const number = seccompNumbers[process.arch];
+  if (number === undefined) return { value: -1, errno: constants.errno.ENOSYS };
+  return outcome(withAddress.syscall([number, operation, flags, address]));
+}
+
+// The same numbers on every architecture.
+const landlockCreateRulesetNumber = 444;
+const landlockAddRuleNumber = 445;
+const landlockRestrictSelfNumber = 446;
+
+/** landlock_create_ruleset(2) as it is asked for its version. */
+export function landlockVersion(): Outcome {
+  const versionFlag = 1n;
+  return outcome(withAddress.syscall([landlockCreateRulesetNumber, 0, 0, versionFlag]));
+}
+
+/** landlock_create_ruleset(2); `attributes` is a struct landlock_ruleset_attr. The value is a file descriptor. */
+export function landlockCreateRuleset(attributes: Buffer): Outcome {
+  return outcome(withStructure.syscall([landlockCreateRulesetNumber, attributes, attributes.length, 0]));
+}
+
+/** landlock_add_rule(2); `attributes` is a struct landlock_path_beneath_attr. */
+export function landlockAddRule(ruleset: number, attributes: Buffer): Outcome {
+  const pathBeneath = 1;
+  return outcome(withStructureThird.syscall([landlockAddRuleNumber, ruleset, pathBeneath, attributes, 0]));
+}
+
+/** landlock_restrict_self(2), of the calling thread. */
+export function landlockRestrictSelf(ruleset: number): Outcome {
+  const noFlags = 0;
+  return outcome(withAddress.syscall([landlockRestrictSelfNumber, ruleset, noFlags, 0n]));
+}
+
+/** setsid(2). */
+export function setsid(): Outcome {
+  return outcome(libc.setsid([]));
 }
 
 /** ftruncate(2). */

@@ -4,6 +4,7 @@ import { forbid, Resource, softLimit } from './limits.ts';
 
 const prGetDumpable = 3;
 const prSetDumpable = 4;
+const prSetNoNewPrivileges = 38;
 
 /** How this process is closed to others, for `status`. */
 export interface Hardening {
@@ -34,6 +35,12 @@ export function hardenProcess(): Hardening {
 export function denyTracing(): void {
   const { errno } = prctl(prSetDumpable, 0);
   requireSuccess(errno, 'PR_SET_DUMPABLE');
+}
+
+/** No program that this process becomes gets rights that it has not (prctl(2), PR_SET_NO_NEW_PRIVS); for good. */
+export function forbidNewPrivileges(): void {
+  const { errno } = prctl(prSetNoNewPrivileges, 1);
+  assert(errno === 0, `PR_SET_NO_NEW_PRIVS answers: ${describeErrno(errno)}`);
 }
 
 /** How closed this process is now. */

@@ -1,24 +1,7 @@
 // SPDX-License-Identifier: MIT
-import { readFileSync } from 'node:fs';
-import { arch, constants, release } from 'node:os';
+import { constants } from 'node:os';
+import { isSet, type KernelFacts, kernel, kernelVersion, type Missing, parameter } from './kernel-facts.ts';
 import { describeErrno } from './libc.ts';
-
-/** What the running kernel tells about itself. */
-export interface KernelFacts {
-  /** As `uname -r` prints it. */
-  readonly release: string;
-  /** As Node names it: x64, arm64, … */
-  readonly architecture: string;
-  /** Of /proc/cmdline; empty when unreadable. */
-  readonly commandLine: string;
-  /** The text of the kernel's .config, when it is to be had. */
-  readonly configuration: string | undefined;
-}
-
-export interface MissingMemfdSecret {
-  readonly cause: string;
-  readonly remedy: string;
-}
 
 const general = 'use a kernel of 5.14 or newer with CONFIG_SECRETMEM=y';
 
@@ -26,7 +9,7 @@ const general = 'use a kernel of 5.14 or newer with CONFIG_SECRETMEM=y';
  * Why memfd_secret(2) is refused and what brings it, as specific as the facts allow.
  * @param errno what the call answered
  */
-export function explainMissingMemfdSecret(errno: number, facts: KernelFacts): MissingMemfdSecret {
+export function explainMissingMemfdSecret(errno: number, facts: KernelFacts): Missing {
   if (errno !== constants.errno.ENOSYS) {
     return {
       cause: `the kernel refuses memfd_secret with ${describeErrno(errno)}, as a sandbox does`,
@@ -44,7 +27,7 @@ export function explainMissingMemfdSecret(errno: number, facts: KernelFacts): Mi
   );
 }
 
-function tooOld({ release, architecture }: KernelFacts): MissingMemfdSecret | undefined {
+function tooOld({ release, architecture }: KernelFacts): Missing | undefined {
   if (architecture === 'arm') {
     return { cause: 'memfd_secret does not exist on 32-bit ARM', remedy: 'run a 64-bit kernel and system' };
   }
@@ -53,13 +36,13 @@ function tooOld({ release, architecture }: KernelFacts): MissingMemfdSecret | un
   return { cause: `the kernel ${release} is older than 5.14, which brought memfd_secret`, remedy: general };
 }
 
-function notBuiltIn({ configuration, release }: KernelFacts): MissingMemfdSecret | undefined {
+function notBuiltIn({ configuration, release }: KernelFacts): Missing | undefined {
   if (configuration === undefined || isSet(configuration, 'CONFIG_SECRETMEM')) return undefined;
   return { cause: `the kernel ${release} was built without CONFIG_SECRETMEM`, remedy: 'build it with CONFIG_SECRETMEM=y' };
 }
 
 /** mm/secretmem.c: off unless asked for from 5.14, on unless refused from 6.5. */
-function switchedOff({ release, commandLine }: KernelFacts): MissingMemfdSecret | undefined {
+function switchedOff({ release, commandLine }: KernelFacts): Missing | undefined {
   const asked = parameter(commandLine, 'secretmem.enable');
   if (asked !== undefined && /^(0|n|off)/i.test(asked)) {
     return {
@@ -76,7 +59,7 @@ function switchedOff({ release, commandLine }: KernelFacts): MissingMemfdSecret 
 }
 
 /** arch/arm64/mm/pageattr.c, can_set_direct_map: pages can only leave the direct map where it is mapped page by page. */
-function fixedDirectMap({ architecture, commandLine, configuration }: KernelFacts): MissingMemfdSecret | undefined {
+function fixedDirectMap({ architecture, commandLine, configuration }: KernelFacts): Missing | undefined {
   if (architecture !== 'arm64') return undefined;
   const rodata = parameter(commandLine, 'rodata');
   if (rodata !== undefined && rodata !== 'full') {
@@ -92,49 +75,4 @@ function fixedDirectMap({ architecture, commandLine, configuration }: KernelFact
     cause: 'the kernel was built without CONFIG_RODATA_FULL_DEFAULT_ENABLED, so no page can be taken out of the direct map',
     remedy: 'build it with CONFIG_RODATA_FULL_DEFAULT_ENABLED=y or add rodata=full to its command line',
   };
-}
-
-function isSet(configuration: string, option: string): boolean {
-  return new RegExp(`^${option}=y$`, 'm').test(configuration);
-}
-
-/** The last value of a parameter on the kernel command line: that is the one which counts. */
-function parameter(commandLine: string, name: string): string | undefined {
-  const setting = commandLine.split(/\s+/).findLast((word) => word.startsWith(`${name}=`));
-  return setting?.slice(name.length + 1);
-}
-
-function kernel(major: number, minor: number): number {
-  return major * 1000 + minor;
-}
-
-function kernelVersion(release: string): number | undefined {
-  const match = /^(\d+)\.(\d+)/.exec(release);
-  return match === null ? undefined : kernel(Number(match[1]), Number(match[2]));
-}
-
-/** Asks the running kernel. What it does not show is left open. */
-export function readKernelFacts(): KernelFacts {
-  return {
-    release: release(),
-    architecture: arch(),
-    commandLine: readIfPossible('/proc/cmdline')?.toString().trim() ?? '',
-    configuration: readConfiguration(),
-  };
-}
-
-function readConfiguration(): string | undefined {
-  const packed = readIfPossible('/proc/config.gz');
-  // Imported, zlib would cost every daemon 0.4 MB for a case that hardly any of them meets.
-  if (packed !== undefined) return process.getBuiltinModule('node:zlib').gunzipSync(packed).toString();
-  return readIfPossible(`/boot/config-${release()}`)?.toString();
-}
-
-function readIfPossible(path: string): Buffer | undefined {
-  try {
-    return readFileSync(path);
-  } catch {
-    // Whatever the reason, the answer is the same: the kernel does not show this.
-    return undefined;
-  }
 }

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
 import { constants } from 'node:os';
 import { SesameError } from '../core/errors.ts';
+import { type Missing, readKernelFacts } from '../linux/kernel-facts.ts';
 import { close, describeErrno, memfdSecret } from '../linux/libc.ts';
-import { explainMissingMemfdSecret, type MissingMemfdSecret, readKernelFacts } from '../linux/secretmem-support.ts';
+import { explainMissingMemfdSecret } from '../linux/secretmem-support.ts';
 import type { Protection } from './secret-bytes.ts';
 
 export interface ProtectionChoice {
   readonly protection: Protection;
   /** Why, when it is not memfd_secret. */
-  readonly fallback?: MissingMemfdSecret;
+  readonly fallback?: Missing;
 }
 
 const { EACCES, EINVAL, ENOSYS, EPERM } = constants.errno;

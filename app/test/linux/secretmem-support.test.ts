@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { constants, release } from 'node:os';
 import { describe, it } from 'node:test';
-import { explainMissingMemfdSecret, type KernelFacts, readKernelFacts } from '../../src/linux/secretmem-support.ts';
+import { type KernelFacts, readKernelFacts } from '../../src/linux/kernel-facts.ts';
+import { explainMissingMemfdSecret } from '../../src/linux/secretmem-support.ts';
 
 const { ENOSYS, EPERM } = constants.errno;
 const built = 'CONFIG_SECRETMEM=y\nCONFIG_RODATA_FULL_DEFAULT_ENABLED=y\n';
