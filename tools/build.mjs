@@ -117,7 +117,9 @@ const tunables = 'glibc.malloc.arena_max=1:glibc.malloc.tcache_count=0:glibc.mal
 const daemonEnvironment = `GLIBC_TUNABLES=${tunables} UV_THREADPOOL_SIZE=1`;
 
 /** The starter's environment ends here: only what a daemon knows goes on, and only where it is set. */
-const daemonStart = ['env -i', ...inheritedVariables.map((name) => `\${${name}+"${name}=$${name}"}`), daemonEnvironment].join(' \\\n  ');
+const daemonStart = ['env -i', ...inheritedVariables.map((name) => `\${${name}+"${name}=$${name}"}`), daemonEnvironment].join(
+  ' \\\n  ',
+);
 
 /** `sesame env` gives its program the caller's own values back, and what Node changes before anything of ours runs. */
 const commandEnvironment = `${nodeVariables

@@ -64,6 +64,16 @@ export function withoutBus(error: SesameError): StatusReport {
   };
 }
 
+/** The parts of a daemon's sandbox; none from a daemon of a version before there was one. */
+export function confinementsOf({ sandbox }: DaemonHealth) {
+  if (sandbox === undefined) return [];
+  const { landlock, seccomp } = sandbox;
+  return [
+    { mechanism: 'landlock', ...landlock },
+    { mechanism: 'seccomp', ...seccomp },
+  ];
+}
+
 /** Whether an error says that a daemon is out of reach. */
 export function isUnreachable(thrown: unknown): thrown is SesameError {
   return thrown instanceof SesameError && thrown.exit === Exit.unreachable;

@@ -23,10 +23,14 @@ export function explainMissingLandlock(errno: number, abi: number, facts: Kernel
       remedy: 'put landlock first into CONFIG_LSM, or into lsm= on the kernel command line',
     };
   }
-  if (errno !== ENOSYS) return refused('Landlock', errno, 'landlock_create_ruleset (444), landlock_add_rule and landlock_restrict_self');
+  if (errno !== ENOSYS)
+    return refused('Landlock', errno, 'landlock_create_ruleset (444), landlock_add_rule and landlock_restrict_self');
   const version = kernelVersion(facts.release);
   if (version !== undefined && version < kernel(5, 13)) {
-    return { cause: `the kernel ${facts.release} is older than 5.13, which brought Landlock`, remedy: 'use a kernel of 5.19 or newer' };
+    return {
+      cause: `the kernel ${facts.release} is older than 5.13, which brought Landlock`,
+      remedy: 'use a kernel of 5.19 or newer',
+    };
   }
   return notBuiltIn('CONFIG_SECURITY_LANDLOCK', 'Landlock', facts);
 }

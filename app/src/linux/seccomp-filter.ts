@@ -81,10 +81,8 @@ export function compileFilter(allowed: readonly AllowedCall[], architecture: Arc
 function checkCall({ name, when = [] }: AllowedCall, architecture: Architecture): Instruction[] {
   const number = systemCallNumber(name, architecture);
   if (number === undefined) return [];
-  const checks = when.reduceRight<Instruction[]>(
-    (rest, condition) => [...checkCondition(condition, rest.length), ...rest],
-    [{ code: answer, value: allow }],
-  );
+  let checks: Instruction[] = [{ code: answer, value: allow }];
+  for (const condition of when.toReversed()) checks = checkCondition(condition, checks.length).concat(checks);
   const body = when.length === 0 ? checks : [...checks, load(numberOffset)];
   return [{ code: jumpIfEqual, value: number, ifFalse: body.length }, ...body];
 }

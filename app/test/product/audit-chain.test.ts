@@ -340,7 +340,7 @@ describe('the audit chain of a device whose clock is wrong', () => {
 
   async function restartAt(offsetSeconds: number): Promise<void> {
     await device.end('daemon-profile');
-    device.launch('daemon-profile', shiftedClock(device.home, offsetSeconds));
+    device.launchBare('daemon-profile', shiftedClock(device.home, offsetSeconds));
     await device.answers();
   }
 

@@ -72,7 +72,7 @@ describe('the two daemons', () => {
   it('refuse to run twice on one directory, and the first one keeps serving', async () => {
     const device = track(await startDevice());
     for (const name of ['daemon-profile', 'daemon-secrets'] satisfies DaemonName[]) {
-      const second = track(new Device('', device.home));
+      const second = track(new Device('', { home: device.home }));
       second.launch(name);
       await second.eventually(`the second ${name} gives up`, () => !second.running(name));
       assert.equal(await second.end(name), 7);

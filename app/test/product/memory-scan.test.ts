@@ -91,7 +91,7 @@ describe('a scan of all readable memory of both daemons', {
     device = new Device(
       `[global.rate_limit]\nper_second = 100000\nburst = 100000\n[global.secrets]\nidle_close_ms = ${idleCloseMs}\n`,
     );
-    for (const name of daemons) device.launch(name, { PLANTED: marker });
+    for (const name of daemons) device.launch(name, { HOME: `/${marker}` });
     await device.answers();
     await device.initialise();
     keys = await keysOf(device);

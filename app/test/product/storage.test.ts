@@ -17,7 +17,7 @@ describe('a state directory on a file system of 1 MB', { skip: unprivileged }, (
   before(async () => {
     home = mkdtempSync(join(tmpdir(), 'open-sesame-small-'));
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m,mode=0700', 'tmpfs', home]);
-    device = new Device('[global.secrets]\nidle_close_ms = 50\n', home);
+    device = new Device('[global.secrets]\nidle_close_ms = 50\n', { home });
     await device.start();
     await device.initialise();
     await device.must(['secret', 'set', '-p', 'device', 'before'], 'kept');

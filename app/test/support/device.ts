@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:child_process';
+import { chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -14,7 +14,17 @@ export interface Result {
   readonly stderr: string;
 }
 
+/** The programs as built. */
 const builtPrograms = join(import.meta.dirname, '../../../dist/bin');
+
+export interface DeviceOptions {
+  /** An existing directory to use instead of a new one. */
+  readonly home?: string;
+  /** Other programs than those in dist/bin. */
+  readonly programs?: string;
+  /** Who runs the daemons; this user when absent. */
+  readonly user?: number;
+}
 
 /** The password of every vault that a test makes with `initialise`. */
 export const password = 'a password for tests';
@@ -25,19 +35,18 @@ export const password = 'a password for tests';
  */
 export class Device {
   readonly home: string;
-  readonly #programs: string;
   readonly environment: NodeJS.ProcessEnv;
   readonly #children = new Map<DaemonName, ChildProcess>();
   readonly #logs = new Map<DaemonName, string>();
+  readonly #programs: string;
+  readonly #user: number | undefined;
 
-  /**
-   * @param configuration text of config.toml
-   * @param home an existing directory to use instead of a new one
-   * @param programs the directory of the daemons and the command
-   */
-  constructor(configuration = '', home = mkdtempSync(join(tmpdir(), 'open-sesame-test-')), programs = builtPrograms) {
+  /** @param configuration text of config.toml */
+  constructor(configuration = '', options: DeviceOptions = {}) {
+    const { home = mkdtempSync(join(tmpdir(), 'open-sesame-test-')), programs = builtPrograms, user } = options;
     this.home = home;
     this.#programs = programs;
+    this.#user = user;
     this.environment = {
       PATH: process.env['PATH'],
       PDS_CONFIG_DIR: join(home, 'etc'),
@@ -47,6 +56,10 @@ export class Device {
     for (const directory of [this.configurationDirectory, this.stateDirectory, this.runtimeDirectory])
       mkdirSync(directory, { recursive: true, mode: 0o700 });
     if (configuration !== '') writeFileSync(join(this.configurationDirectory, 'config.toml'), configuration);
+    if (user === undefined) return;
+    for (const path of [home, this.configurationDirectory, this.stateDirectory, this.runtimeDirectory])
+      chownSync(path, user, user);
+    if (configuration !== '') chownSync(join(this.configurationDirectory, 'config.toml'), user, user);
   }
 
   get configurationDirectory(): string {
@@ -79,10 +92,24 @@ export class Device {
 
   /** Starts a daemon and returns at once. */
   launch(name: DaemonName, environment: NodeJS.ProcessEnv = {}): ChildProcess {
-    const child = spawn(join(this.#programs, name), [], {
+    return this.#watch(name, spawn(join(this.#programs, name), [], this.#options(environment)));
+  }
+
+  /** The same without its launcher and its sandbox, for an environment that these keep from it. */
+  launchBare(name: DaemonName, environment: NodeJS.ProcessEnv): ChildProcess {
+    const lib = join(this.#programs, '../lib');
+    return this.#watch(name, spawn(join(lib, 'node'), [join(lib, `${name}.cjs`)], this.#options(environment)));
+  }
+
+  #options(environment: NodeJS.ProcessEnv): SpawnOptions {
+    return {
       env: { ...this.environment, ...environment },
       stdio: ['ignore', 'ignore', 'pipe'],
-    });
+      ...(this.#user === undefined ? {} : { uid: this.#user, gid: this.#user }),
+    };
+  }
+
+  #watch(name: DaemonName, child: ChildProcess): ChildProcess {
     child.stderr?.setEncoding('utf8').on('data', (text: string) => this.#logs.set(name, this.log(name) + text));
     this.#children.set(name, child);
     return child;

@@ -4,7 +4,15 @@ import { type Check, exitOf, formatChecks, tally } from '../doctor/check.ts';
 import { examine } from '../doctor/examine.ts';
 import type { Invocation } from '../invocation.ts';
 import { type Session, withSession } from '../session.ts';
-import { type DaemonReport, gatherStatus, isUnreachable, type StatusReport, withoutBus } from '../status-report.ts';
+import {
+  confinementsOf,
+  type DaemonHealth,
+  type DaemonReport,
+  gatherStatus,
+  isUnreachable,
+  type StatusReport,
+  withoutBus,
+} from '../status-report.ts';
 import { print, printJson, say } from '../streams.ts';
 import { table } from '../table.ts';
 import { paint } from '../terminal.ts';
@@ -41,7 +49,9 @@ function showStatus(invocation: Invocation, status: StatusReport): ExitCode {
 }
 
 function formatStatus({ daemons, vaults, audit, default_profile }: StatusReport): string {
-  const parts = [table(['DAEMON', 'STATE', 'VERSION', 'PID', 'UPTIME', 'SECRET MEMORY', 'PAGES'], daemons.map(daemonRow))];
+  const parts = [
+    table(['DAEMON', 'STATE', 'VERSION', 'PID', 'UPTIME', 'SECRET MEMORY', 'PAGES', 'SANDBOX'], daemons.map(daemonRow)),
+  ];
   const rows = vaults.map(({ profile, state, enforcement }) => [
     profile === default_profile ? `${profile} (default)` : profile,
     state,
@@ -56,7 +66,13 @@ function daemonRow(daemon: DaemonReport): string[] {
   if (!daemon.reachable) return [daemon.name, 'out of reach'];
   const { name, version, pid, uptime_ms, secret_memory: memory } = daemon;
   const protection = memory.protection === 'memfd_secret' ? memory.protection : `${memory.protection} (fallback)`;
-  return [name, 'running', version, String(pid), durationText(uptime_ms), protection, String(memory.pages_in_use)];
+  const pages = String(memory.pages_in_use);
+  return [name, 'running', version, String(pid), durationText(uptime_ms), protection, pages, confinementText(daemon)];
+}
+
+function confinementText(daemon: DaemonHealth): string {
+  const holding = confinementsOf(daemon).filter(({ state }) => state === 'enforced');
+  return holding.length === 0 ? 'none' : holding.map(({ mechanism }) => mechanism).join(', ');
 }
 
 function problemsOf({ daemons, vaults, audit }: StatusReport): string[] {
@@ -67,14 +83,21 @@ function problemsOf({ daemons, vaults, audit }: StatusReport): string[] {
   return [...new Set(ofDaemons), ...ofVaults, ...(audit?.problem === undefined ? [] : [audit.problem])];
 }
 
-function problemsOfDaemon({ name, secret_memory: memory, configuration_problems }: DaemonReport & { reachable: true }): string[] {
+function problemsOfDaemon(daemon: DaemonHealth): string[] {
+  const { name, secret_memory: memory, configuration_problems } = daemon;
   const fallback =
     memory.protection === 'memfd_secret'
       ? []
       : [
           `ERROR: the kernel and root can read the secrets of ${name}: ${memory.cause ?? 'unknown cause'}; ${memory.remedy ?? ''}`,
         ];
-  return [...fallback, ...configuration_problems];
+  const unconfined = confinementsOf(daemon)
+    .filter(({ state }) => state === 'missing')
+    .map(
+      ({ mechanism, cause = 'unknown cause', remedy = '' }) =>
+        `ERROR: ${name} is not confined by ${mechanism}: ${cause}; ${remedy}`,
+    );
+  return [...fallback, ...unconfined, ...configuration_problems];
 }
 
 function durationText(milliseconds: number): string {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-import type { DaemonHealth, StatusReport } from '../status-report.ts';
+import { uncovered } from '../../linux/sandbox-support.ts';
+import { confinementsOf, type DaemonHealth, type StatusReport } from '../status-report.ts';
 import { version } from '../version.ts';
 import { type Check, fail, pass, warn } from './check.ts';
 
@@ -20,7 +21,31 @@ export function examineDaemons({ daemons }: StatusReport): Check[] {
 }
 
 function examineDaemon(daemon: DaemonHealth): Check[] {
-  return [examineVersion(daemon), examineMemory(daemon), examineTracing(daemon), examineLockLimit(daemon)];
+  return [
+    examineVersion(daemon),
+    examineMemory(daemon),
+    examineTracing(daemon),
+    ...examineSandbox(daemon),
+    examineLockLimit(daemon),
+  ];
+}
+
+function examineSandbox(daemon: DaemonHealth): Check[] {
+  return confinementsOf(daemon).map(({ mechanism, state, abi, cause = 'unknown cause', remedy = '' }) => {
+    const id = `${daemon.name}/${mechanism}`;
+    if (state === 'off') {
+      return warn(id, 'the sandbox is switched off', 'write global.sandbox.enabled = true and restart the daemon');
+    }
+    if (state === 'missing') return warn(id, `it is not confined by ${mechanism}: ${cause}`, remedy);
+    const gap = abi === undefined ? undefined : uncovered(abi);
+    if (gap !== undefined) return warn(id, gap.cause, gap.remedy);
+    return pass(
+      id,
+      mechanism === 'landlock'
+        ? `files outside its table are closed to it (version ${abi})`
+        : 'system calls that it does not need are closed to it',
+    );
+  });
 }
 
 function examineVersion({ name, version: running, pid }: DaemonHealth): Check {

@@ -10,9 +10,9 @@ import { landlockAbi, oldestLandlock, type PathRule, restrictAccess } from '../.
 import { forbidNewPrivileges } from '../../linux/process.ts';
 import { explainMissingLandlock, explainMissingSeccomp } from '../../linux/sandbox-support.ts';
 import type { DaemonName } from '../daemon-name.ts';
+import { filterCalls } from './filter.ts';
 import { accesses, type Place, type Privilege, pathsOf, privilegesOf } from './privileges.ts';
 import type { Enforcement, SandboxReport } from './report.ts';
-import { filterCalls } from './filter.ts';
 
 type FoundPlaces = Readonly<Record<Place, readonly string[]>>;
 

@@ -161,6 +161,8 @@ export const systemCalls: readonly SystemCallEntry[] = [
 export function callsOf(daemon: DaemonName, phase: Phase, architecture: Architecture): SystemCallEntry[] {
   return systemCalls.filter(
     ({ daemons, until, on }) =>
-      (daemons?.includes(daemon) ?? true) && (phase === 'starting' || until === undefined) && (on ?? architecture) === architecture,
+      (daemons?.includes(daemon) ?? true) &&
+      (phase === 'starting' || until === undefined) &&
+      (on ?? architecture) === architecture,
   );
 }

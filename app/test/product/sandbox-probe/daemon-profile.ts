@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: MIT
+import { attackOnSignal } from '../../support/sandbox-tries/attack.ts';
+
+void attackOnSignal().then(() => import('../../../src/daemons/profile/main.ts'));
