@@ -45,7 +45,7 @@ describe('install.sh of a release', () => {
 
   it('installs programs that serve a secret', async () => {
     const { into } = install(['--node', process.execPath]);
-    const device = new Device('', undefined, join(into, 'usr/lib/open-sesame/bin'));
+    const device = new Device('', { programs: join(into, 'usr/lib/open-sesame/bin') });
     try {
       await device.start();
       await device.initialise();
