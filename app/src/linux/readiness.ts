@@ -41,9 +41,11 @@ export function openReadiness(logger?: Logger, environment: NodeJS.ProcessEnv = 
     return silentReadiness;
   }
   const address = unixAddress(path);
+  let listening = true;
   const tell = (state: string) => {
     const errno = sendDatagram(address, Buffer.from(state));
-    if (errno !== 0) logger?.warn('the supervisor does not listen', { address: path, cause: describeErrno(errno) });
+    if (errno !== 0 && listening) logger?.warn('the supervisor does not listen', { address: path, cause: describeErrno(errno) });
+    listening = errno === 0;
   };
   return {
     aliveEveryMs: watchdogPeriod(environment),

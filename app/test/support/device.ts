@@ -24,6 +24,8 @@ export interface DeviceOptions {
   readonly programs?: string;
   /** Who runs the daemons; this user when absent. */
   readonly user?: number;
+  /** Programs that start the next one, such as strace(1), in front of a daemon. */
+  readonly through?: (name: DaemonName) => readonly string[];
 }
 
 /** The password of every vault that a test makes with `initialise`. */
@@ -40,13 +42,15 @@ export class Device {
   readonly #logs = new Map<DaemonName, string>();
   readonly #programs: string;
   readonly #user: number | undefined;
+  readonly #through: (name: DaemonName) => readonly string[];
 
   /** @param configuration text of config.toml */
   constructor(configuration = '', options: DeviceOptions = {}) {
-    const { home = mkdtempSync(join(tmpdir(), 'open-sesame-test-')), programs = builtPrograms, user } = options;
+    const { home = mkdtempSync(join(tmpdir(), 'open-sesame-test-')), programs = builtPrograms, user, through } = options;
     this.home = home;
     this.#programs = programs;
     this.#user = user;
+    this.#through = through ?? (() => []);
     this.environment = {
       PATH: process.env['PATH'],
       PDS_CONFIG_DIR: join(home, 'etc'),
@@ -92,7 +96,8 @@ export class Device {
 
   /** Starts a daemon and returns at once. */
   launch(name: DaemonName, environment: NodeJS.ProcessEnv = {}): ChildProcess {
-    return this.#watch(name, spawn(join(this.#programs, name), [], this.#options(environment)));
+    const [program = '', ...words] = [...this.#through(name), join(this.#programs, name)];
+    return this.#watch(name, spawn(program, words, this.#options(environment)));
   }
 
   /** The same without its launcher and its sandbox, for an environment that these keep from it. */

@@ -39,6 +39,9 @@ const setName = 15;
 const setMappingName = 0x5356_4d41;
 const setModeFilter = 1;
 
+/** Refused, it would be taken for an answer. */
+const cannotFail = 'whoever asks: no caller expects it to fail';
+const aTpm = 'a TPM, waiting for its answer';
 const whereClocksNeedTheKernel = 'a machine whose clock the vDSO cannot read';
 
 /** The order is that of the checks: what is called most comes first. */
@@ -48,8 +51,10 @@ export const systemCalls: readonly SystemCallEntry[] = [
   { name: 'read' },
   { name: 'write' },
   { name: 'epoll_pwait' },
+  { name: 'poll', on: 'x64', daemons: [secrets], unseen: aTpm },
+  { name: 'ppoll', on: 'arm64', daemons: [secrets], unseen: aTpm },
   { name: 'epoll_ctl' },
-  { name: 'restart_syscall' },
+  { name: 'restart_syscall', unseen: 'a timed wait that a stop interrupts' },
   { name: 'rt_sigreturn' },
   { name: 'rt_sigaction' },
   { name: 'rt_sigprocmask' },
@@ -59,13 +64,14 @@ export const systemCalls: readonly SystemCallEntry[] = [
   { name: 'clone', when: [{ argument: 0, mask: cloneThread | cloneMemory | cloneNewNamespaces, is: cloneThread | cloneMemory }] },
   { name: 'rseq' },
   { name: 'set_robust_list' },
-  { name: 'sched_getaffinity' },
+  { name: 'sched_getaffinity', daemons: [secrets] },
+  { name: 'sched_getaffinity', daemons: [profile], until: 'ready' },
   { name: 'exit' },
   { name: 'exit_group' },
   { name: 'eventfd2', until: 'ready' },
   { name: 'epoll_create1', until: 'ready' },
   { name: 'pipe2', until: 'ready' },
-  { name: 'gettid' },
+  { name: 'gettid', until: 'ready' },
 
   // Memory
   { name: 'mmap' },
@@ -78,7 +84,7 @@ export const systemCalls: readonly SystemCallEntry[] = [
 
   // Files, as far as Landlock lets through
   { name: 'openat' },
-  { name: 'open', on: 'x64', daemons: [secrets] },
+  { name: 'open', on: 'x64', daemons: [secrets], until: 'ready' },
   { name: 'close' },
   { name: 'newfstatat' },
   { name: 'fstat' },
@@ -88,11 +94,12 @@ export const systemCalls: readonly SystemCallEntry[] = [
   { name: 'readlink', on: 'x64', until: 'ready' },
   { name: 'readlinkat', on: 'arm64', until: 'ready' },
   { name: 'getdents64' },
-  { name: 'lseek' },
+  { name: 'lseek', daemons: [secrets] },
+  { name: 'lseek', daemons: [profile], until: 'ready' },
   { name: 'pread64' },
   { name: 'pwrite64' },
   { name: 'fsync' },
-  { name: 'fdatasync' },
+  { name: 'fdatasync', daemons: [profile] },
   { name: 'fchmod' },
   { name: 'fchown', daemons: [secrets] },
   { name: 'rename', on: 'x64' },
@@ -102,24 +109,26 @@ export const systemCalls: readonly SystemCallEntry[] = [
   { name: 'mkdir', on: 'x64', daemons: [secrets] },
   { name: 'mkdirat', on: 'arm64', daemons: [secrets] },
   { name: 'rmdir', on: 'x64', daemons: [secrets] },
-  { name: 'chmod', on: 'x64' },
-  { name: 'fchmodat', on: 'arm64' },
+  { name: 'chmod', on: 'x64', daemons: [profile], until: 'ready' },
+  { name: 'fchmodat', on: 'arm64', daemons: [profile], until: 'ready' },
   { name: 'flock', until: 'ready' },
   {
     name: 'fcntl',
     when: [{ argument: 1, oneOf: [getStatusFlags, setStatusFlags, setDescriptorFlags, setLock, getLock] }],
   },
-  { name: 'ioctl', when: [{ argument: 1, oneOf: [terminalAttributes, nonBlocking] }] },
+  { name: 'ioctl', when: [{ argument: 1, oneOf: [terminalAttributes, nonBlocking] }], until: 'ready' },
+  { name: 'ioctl', when: [{ argument: 1, oneOf: [nonBlocking] }], daemons: [secrets] },
   { name: 'inotify_init1', until: 'ready' },
   { name: 'inotify_add_watch' },
   { name: 'inotify_rm_watch' },
-  { name: 'getcwd', until: 'ready' },
 
   // Unix sockets
   { name: 'socket', when: [{ argument: 0, oneOf: [afUnix] }] },
-  { name: 'connect' },
+  { name: 'connect', daemons: [secrets] },
+  { name: 'connect', daemons: [profile], until: 'ready' },
   { name: 'getsockopt' },
-  { name: 'getsockname' },
+  { name: 'getsockname', daemons: [secrets] },
+  { name: 'getsockname', daemons: [profile], until: 'ready' },
   { name: 'shutdown' },
   { name: 'sendto' },
   { name: 'writev' },
@@ -129,16 +138,15 @@ export const systemCalls: readonly SystemCallEntry[] = [
 
   // About itself
   { name: 'getpid' },
-  { name: 'getppid', until: 'ready' },
-  { name: 'getuid' },
-  { name: 'geteuid' },
-  { name: 'getgid' },
-  { name: 'getegid' },
+  { name: 'getuid', unseen: cannotFail },
+  { name: 'geteuid', unseen: cannotFail },
+  { name: 'getgid', unseen: cannotFail },
+  { name: 'getegid', unseen: cannotFail },
   { name: 'capget', until: 'ready' },
   { name: 'uname', until: 'ready' },
-  { name: 'sysinfo' },
-  { name: 'umask' },
-  { name: 'getrandom' },
+  { name: 'sysinfo', until: 'ready' },
+  { name: 'umask', until: 'ready' },
+  { name: 'getrandom', unseen: 'OpenSSL, which seeds its generator again every hour' },
   { name: 'prlimit64', when: [{ argument: 0, oneOf: [0] }] },
   { name: 'prctl', when: [{ argument: 0, oneOf: [setName, getDumpable, setMappingName] }] },
   {
