@@ -50,6 +50,7 @@ function makeDirectories(privileges: readonly Privilege[], places: FoundPlaces, 
 
 function findPlaces({ paths, configuration, environment, program }: Confinement): FoundPlaces {
   const { socket_path: socketPath } = configuration.global.ipc;
+  const tpm = deviceOf(configuration.global.tpm.tcti);
   const heartbeat = environment['PDS_HEARTBEAT_FILE'];
   return {
     configuration: [paths.configuration, ...(paths.systemConfiguration === undefined ? [] : [paths.systemConfiguration])],
@@ -57,11 +58,18 @@ function findPlaces({ paths, configuration, environment, program }: Confinement)
     runtime: [paths.runtime],
     socket: [socketPath === undefined ? paths.runtime : dirname(socketPath)],
     heartbeat: heartbeat === undefined || heartbeat === '' ? [] : [heartbeat],
+    tpm: tpm === undefined ? [] : [tpm],
     program: [dirname(program)],
     node: [process.execPath],
     loader: loaders(),
     kernelConfiguration: [`/boot/config-${release()}`],
   };
+}
+
+/** The device file of a TPM (tcti-device of tpm2-tss); undefined for an emulator. */
+function deviceOf(tcti: string): string | undefined {
+  const [transport, path = ''] = tcti.split(/:(.*)/s);
+  return transport === 'device' ? path : undefined;
 }
 
 /** The kernel starts a program by starting the dynamic loader that it names; this process has it mapped. */

@@ -42,6 +42,8 @@ export const places = {
   socket: '/run/pds',
   /** PDS_HEARTBEAT_FILE. */
   heartbeat: '/run/open-sesame/NAME.alive',
+  /** Of `global.tpm.tcti`. */
+  tpm: '/dev/tpmrm0',
   program: '/usr/lib/open-sesame/lib',
   node: '/usr/lib/open-sesame/lib/node',
   kernelConfiguration: '/boot/config-RELEASE',
@@ -108,7 +110,7 @@ export const privileges: readonly Privilege[] = [
     why: 'its own key on the bus',
     mode: { system: 0o700, user: 0o700 },
   },
-  { path: '/dev/tpmrm0', access: 'write', daemons: [secrets], why: 'the TPM' },
+  { path: '{tpm}', access: 'write', daemons: [secrets], why: 'the TPM' },
   {
     path: '/sys/kernel/security/tpm0/binary_bios_measurements',
     access: 'read',
