@@ -78,7 +78,7 @@ async function serve(name: DaemonName, start: (foundation: Foundation) => Promis
   let { configuration } = loaded;
   let problems = report(logger, loaded.diagnostics);
   configureLogger(logger, configuration);
-  const sandbox = settleSandbox({ daemon: name, settings: configuration.global.sandbox, environment: process.env, logger });
+  const sandbox = settleSandbox({ daemon: name, settings: configuration.global, environment: process.env, logger });
 
   let service: Service | undefined;
   const watcher = watchConfiguration(paths, {
@@ -113,7 +113,7 @@ async function serve(name: DaemonName, start: (foundation: Foundation) => Promis
     configurationProblems: () => problems,
     reload: () => watcher.reload(),
   });
-  tightenSandbox(name, sandbox);
+  tightenSandbox(name, sandbox, loaded.configuration.global.tpm.tcti);
   const readiness = openReadiness(logger);
   readiness.ready();
   if (readiness.aliveEveryMs !== undefined) setInterval(() => readiness.alive(), readiness.aliveEveryMs).unref();

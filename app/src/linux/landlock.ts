@@ -49,6 +49,8 @@ export interface PathRule {
 export interface LandlockOptions {
   /** Whether abstract Unix sockets of others stay within reach, as a supervisor may have one. */
   readonly abstractSockets: boolean;
+  /** Whether TCP stays open. */
+  readonly tcp: boolean;
 }
 
 /**
@@ -68,8 +70,8 @@ export function landlockAbi(): { readonly abi: number; readonly errno: number } 
  * What is missing or cannot be reached is left out: whoever needs it says so when it is opened.
  * @returns 0 or the errno of what failed
  */
-export function restrictAccess(abi: number, rules: readonly PathRule[], { abstractSockets }: LandlockOptions): number {
-  const { value: ruleset, errno } = landlockCreateRuleset(rulesetAttributes(abi, abstractSockets));
+export function restrictAccess(abi: number, rules: readonly PathRule[], options: LandlockOptions): number {
+  const { value: ruleset, errno } = landlockCreateRuleset(rulesetAttributes(abi, options));
   if (errno !== 0) return errno;
   try {
     for (const rule of rules) {
@@ -83,11 +85,11 @@ export function restrictAccess(abi: number, rules: readonly PathRule[], { abstra
 }
 
 /** struct landlock_ruleset_attr: what is forbidden unless a rule allows it. Members that a kernel does not know must be zero. */
-function rulesetAttributes(abi: number, abstractSockets: boolean): Buffer {
+function rulesetAttributes(abi: number, { abstractSockets, tcp }: LandlockOptions): Buffer {
   const all: readonly Right[] = rightNames();
   const attributes = Buffer.alloc(24);
   attributes.writeBigUInt64LE(BigInt(bitsOf(all, abi)), 0);
-  attributes.writeBigUInt64LE(BigInt(abi >= tcpSinceAbi ? bindAndConnectTcp : 0), 8);
+  attributes.writeBigUInt64LE(BigInt(abi >= tcpSinceAbi && !tcp ? bindAndConnectTcp : 0), 8);
   const scopes = abstractSockets ? scopeSignals : scopeSignals | scopeAbstractSockets;
   attributes.writeBigUInt64LE(BigInt(abi >= scopesSinceAbi ? scopes : 0), 16);
   return attributes;

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
-import { callsOf, type SystemCallEntry } from '../../src/daemons/sandbox/system-calls.ts';
+import { callsOf, type Phase, type SystemCallEntry } from '../../src/daemons/sandbox/system-calls.ts';
 import { systemCallNumber } from '../../src/linux/seccomp-numbers.ts';
 import { connectClient, failureOf, readSecret } from '../support/client.ts';
 import { type DaemonName, Device, hasProgram, password } from '../support/device.ts';
@@ -42,7 +42,7 @@ describe('the list of system calls', { skip: !hasProgram('strace') && 'install t
   for (const daemon of daemons) {
     it(`has nothing for ${daemon} that no function of the product uses`, (context) => {
       const calls = confined(traces[daemon]);
-      const entries = present(callsOf(daemon, 'starting', architecture)).filter(({ unseen }) => unseen === undefined);
+      const entries = present(listed(daemon, 'starting')).filter(({ unseen }) => unseen === undefined);
       for (const { name } of entries) context.diagnostic(`${name}: ${lastUse(calls, name)}`);
       const unused = entries.filter(({ name }) => !calls.some((call) => call.name === name));
       assert.deepEqual(namesOf(unused), []);
@@ -50,18 +50,18 @@ describe('the list of system calls', { skip: !hasProgram('strace') && 'install t
 
     it(`leaves ${daemon} nothing of its start once it is ready`, () => {
       const calls = ready(confined(traces[daemon]));
-      const kept = present(callsOf(daemon, 'ready', architecture)).filter(({ unseen }) => unseen === undefined);
+      const kept = present(listed(daemon, 'ready')).filter(({ unseen }) => unseen === undefined);
       assert.deepEqual(namesOf(kept.filter(({ name }) => !calls.some((call) => call.name === name))), []);
     });
 
     it(`refuses ${daemon} nothing that it cannot do without`, (context) => {
-      const listed = new Set(namesOf(callsOf(daemon, 'ready', architecture)));
+      const allowed = new Set<string>(namesOf(listed(daemon, 'ready')));
       const refused = new Set(
         confined(traces[daemon])
           .filter(isRefused)
           .map(({ name }) => name),
       );
-      const others = [...refused].filter((name) => !listed.has(name as never));
+      const others = [...refused].filter((name) => !allowed.has(name));
       context.diagnostic(`refused: ${others.join(', ')}`);
       // Newer ways of what it does in an older one, and an attribute of a terminal.
       assert.deepEqual(
@@ -198,6 +198,10 @@ function isRefused({ rest }: TracedCall): boolean {
 
 function present(entries: readonly SystemCallEntry[]): SystemCallEntry[] {
   return entries.filter(({ name }) => systemCallNumber(name, architecture) !== undefined);
+}
+
+function listed(daemon: DaemonName, phase: Phase): SystemCallEntry[] {
+  return callsOf({ daemon, phase, emulatedTpm: false }, architecture);
 }
 
 function namesOf(entries: readonly SystemCallEntry[]): string[] {

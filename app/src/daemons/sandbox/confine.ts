@@ -10,9 +10,11 @@ import { landlockAbi, oldestLandlock, type PathRule, restrictAccess } from '../.
 import { forbidNewPrivileges } from '../../linux/process.ts';
 import { explainMissingLandlock, explainMissingSeccomp } from '../../linux/sandbox-support.ts';
 import type { DaemonName } from '../daemon-name.ts';
+import { deviceTransport, isEmulated } from './emulated-tpm.ts';
 import { filterCalls } from './filter.ts';
 import { accesses, type Place, type Privilege, pathsOf, privilegesOf } from './privileges.ts';
 import type { Enforcement, SandboxReport } from './report.ts';
+import type { Circumstances } from './system-calls.ts';
 
 type FoundPlaces = Readonly<Record<Place, readonly string[]>>;
 
@@ -31,13 +33,14 @@ export interface Confinement {
  * @throws SesameError storage-read-only, storage-full, storage-failed when a directory of the daemon is missing and cannot be made
  */
 export function confine(confinement: Confinement): SandboxReport {
-  const { daemon, paths, environment } = confinement;
+  const { daemon, paths, configuration, environment } = confinement;
   const privileges = privilegesOf(daemon);
   const places = findPlaces(confinement);
   makeDirectories(privileges, places, paths.mode);
   forbidNewPrivileges();
-  const landlock = restrict(rulesOf(privileges, places), environment);
-  return { landlock, seccomp: filter(daemon) };
+  const emulatedTpm = isEmulated(configuration.global.tpm.tcti);
+  const landlock = restrict(rulesOf(privileges, places), emulatedTpm, environment);
+  return { landlock, seccomp: filter({ daemon, phase: 'starting', emulatedTpm }) };
 }
 
 /** A rule needs its directory, so that what the daemon would make at its start has to be there before. */
@@ -50,7 +53,7 @@ function makeDirectories(privileges: readonly Privilege[], places: FoundPlaces, 
 
 function findPlaces({ paths, configuration, environment, program }: Confinement): FoundPlaces {
   const { socket_path: socketPath } = configuration.global.ipc;
-  const tpm = deviceOf(configuration.global.tpm.tcti);
+  const { tcti } = configuration.global.tpm;
   const heartbeat = environment['PDS_HEARTBEAT_FILE'];
   return {
     configuration: [paths.configuration, ...(paths.systemConfiguration === undefined ? [] : [paths.systemConfiguration])],
@@ -58,18 +61,12 @@ function findPlaces({ paths, configuration, environment, program }: Confinement)
     runtime: [paths.runtime],
     socket: [socketPath === undefined ? paths.runtime : dirname(socketPath)],
     heartbeat: heartbeat === undefined || heartbeat === '' ? [] : [heartbeat],
-    tpm: tpm === undefined ? [] : [tpm],
+    tpm: isEmulated(tcti) ? [] : [tcti.slice(deviceTransport.length)],
     program: [dirname(program)],
     node: [process.execPath],
     loader: loaders(),
     kernelConfiguration: [`/boot/config-${release()}`],
   };
-}
-
-/** The device file of a TPM (tcti-device of tpm2-tss); undefined for an emulator. */
-function deviceOf(tcti: string): string | undefined {
-  const [transport, path = ''] = tcti.split(/:(.*)/s);
-  return transport === 'device' ? path : undefined;
 }
 
 /** The kernel starts a program by starting the dynamic loader that it names; this process has it mapped. */
@@ -84,19 +81,19 @@ function rulesOf(privileges: readonly Privilege[], places: FoundPlaces): PathRul
   );
 }
 
-function restrict(rules: readonly PathRule[], environment: NodeJS.ProcessEnv): Enforcement {
+function restrict(rules: readonly PathRule[], tcp: boolean, environment: NodeJS.ProcessEnv): Enforcement {
   const { abi, errno } = landlockAbi();
   if (errno !== 0 || abi < oldestLandlock) {
     return { state: 'missing', ...explainMissingLandlock(errno, abi, readKernelFacts()) };
   }
   // systemd may listen on an abstract socket, for instance in a container.
   const abstractSockets = environment['NOTIFY_SOCKET']?.startsWith('@') ?? false;
-  const refused = restrictAccess(abi, rules, { abstractSockets });
+  const refused = restrictAccess(abi, rules, { abstractSockets, tcp });
   if (refused !== 0) return { state: 'missing', ...explainMissingLandlock(refused, abi, readKernelFacts()) };
   return { state: 'enforced', abi };
 }
 
-function filter(daemon: DaemonName): Enforcement {
-  const errno = filterCalls(daemon, 'starting');
+function filter(circumstances: Circumstances): Enforcement {
+  const errno = filterCalls(circumstances);
   return errno === 0 ? { state: 'enforced' } : { state: 'missing', ...explainMissingSeccomp(errno, readKernelFacts()) };
 }

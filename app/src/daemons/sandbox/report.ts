@@ -40,12 +40,21 @@ export function confirmReport(claimed: string | undefined, wanted: boolean, prog
   };
 }
 
+/** Nothing of what is not a report: then there is none. */
 function parseReport(claimed: string | undefined): Partial<SandboxReport> {
-  if (claimed === undefined) return {};
-  const parsed: unknown = JSON.parse(claimed);
+  const parsed = parseJson(claimed ?? '');
   if (typeof parsed !== 'object' || parsed === null) return {};
   const entries = Object.entries(parsed).filter((entry): entry is [Mechanism, Enforcement] => isEnforcement(entry[1]));
   return Object.fromEntries(entries);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Whoever wrote it, it was not stage 0.
+    return undefined;
+  }
 }
 
 function isEnforcement(value: unknown): value is Enforcement {

@@ -14,6 +14,8 @@ export interface SystemCallEntry extends AllowedCall {
   readonly daemons?: readonly DaemonName[];
   /** The architecture whose C library needs it; absent: all. */
   readonly on?: Architecture;
+  /** Only where the configuration names an emulator in place of a TPM, which is reached over the network. */
+  readonly forEmulatedTpm?: true;
   /** When it is needed, where the test cannot bring that about. */
   readonly unseen?: string;
 }
@@ -22,6 +24,7 @@ const [profile, secrets] = daemonNames;
 
 // Constants of the kernel's interface, the same on x86_64 and aarch64.
 const afUnix = 1;
+const afInet = 2;
 const cloneThread = 0x0001_0000;
 const cloneMemory = 0x0000_0100;
 /** CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID and NEWNET. */
@@ -41,7 +44,7 @@ const setModeFilter = 1;
 
 /** Refused, it would be taken for an answer. */
 const cannotFail = 'whoever asks: no caller expects it to fail';
-const aTpm = 'a TPM, waiting for its answer';
+const aTpm = 'a TPM, when its answer is awaited';
 const whereClocksNeedTheKernel = 'a machine whose clock the vDSO cannot read';
 
 /** The order is that of the checks: what is called most comes first. */
@@ -92,7 +95,9 @@ export const systemCalls: readonly SystemCallEntry[] = [
   { name: 'access', on: 'x64' },
   { name: 'faccessat', on: 'arm64' },
   { name: 'readlink', on: 'x64', until: 'ready' },
+  { name: 'readlink', on: 'x64', daemons: [secrets], unseen: aTpm },
   { name: 'readlinkat', on: 'arm64', until: 'ready' },
+  { name: 'readlinkat', on: 'arm64', daemons: [secrets], unseen: aTpm },
   { name: 'getdents64' },
   { name: 'lseek', daemons: [secrets] },
   { name: 'lseek', daemons: [profile], until: 'ready' },
@@ -124,6 +129,7 @@ export const systemCalls: readonly SystemCallEntry[] = [
 
   // Unix sockets
   { name: 'socket', when: [{ argument: 0, oneOf: [afUnix] }] },
+  { name: 'socket', when: [{ argument: 0, oneOf: [afInet] }], daemons: [secrets], forEmulatedTpm: true },
   { name: 'connect', daemons: [secrets] },
   { name: 'connect', daemons: [profile], until: 'ready' },
   { name: 'getsockopt' },
@@ -165,12 +171,20 @@ export const systemCalls: readonly SystemCallEntry[] = [
   { name: 'seccomp', when: [{ argument: 0, oneOf: [setModeFilter] }], until: 'ready' },
 ];
 
-/** What a daemon may call in a phase on an architecture. */
-export function callsOf(daemon: DaemonName, phase: Phase, architecture: Architecture): SystemCallEntry[] {
+/** Which part of the list holds. */
+export interface Circumstances {
+  readonly daemon: DaemonName;
+  readonly phase: Phase;
+  readonly emulatedTpm: boolean;
+}
+
+/** What a daemon may call on an architecture. */
+export function callsOf({ daemon, phase, emulatedTpm }: Circumstances, architecture: Architecture): SystemCallEntry[] {
   return systemCalls.filter(
-    ({ daemons, until, on }) =>
+    ({ daemons, until, on, forEmulatedTpm = false }) =>
       (daemons?.includes(daemon) ?? true) &&
       (phase === 'starting' || until === undefined) &&
-      (on ?? architecture) === architecture,
+      (on ?? architecture) === architecture &&
+      (emulatedTpm || !forEmulatedTpm),
   );
 }
