@@ -6,6 +6,9 @@ import { dirname, join } from 'node:path';
 /** Everything of ours on a device; `lib/node` in it is a link to the Node that the image has, made when it is installed. */
 const home = 'usr/lib/open-sesame';
 
+/** What both daemons start with. */
+const shared = ['sandbox.cjs'];
+
 /** Programs, and the part that each is. */
 const programs = { 'daemon-profile': 'profile', 'daemon-secrets': 'secrets', sesame: 'cli' };
 
@@ -50,6 +53,7 @@ function putPrograms({ build, parts, put }) {
   const lib = readdirSync(join(build, 'lib'), { withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map(({ name }) => name);
+  for (const name of shared) put('common', join(build, 'lib', name), `${home}/lib/${name}`);
   const users = new Map();
   for (const [program, part] of Object.entries(programs)) {
     put(part, join(build, 'bin', program), `${home}/bin/${program}`);

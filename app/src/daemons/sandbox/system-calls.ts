@@ -69,6 +69,7 @@ export const systemCalls: readonly SystemCallEntry[] = [
   { name: 'set_robust_list' },
   { name: 'sched_getaffinity', daemons: [secrets] },
   { name: 'sched_getaffinity', daemons: [profile], until: 'ready' },
+  { name: 'sched_getaffinity', daemons: [profile], unseen: 'V8, before it makes its first thread for collecting garbage' },
   { name: 'exit' },
   { name: 'exit_group' },
   { name: 'eventfd2', until: 'ready' },

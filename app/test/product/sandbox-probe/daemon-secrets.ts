@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import '../../../src/daemons/secrets/main.ts';
 import { attackOnSignal } from '../../support/sandbox-tries/attack.ts';
 
-void attackOnSignal().then(() => import('../../../src/daemons/secrets/main.ts'));
+attackOnSignal();

@@ -139,6 +139,10 @@ export const tries: Readonly<Record<string, Try>> = {
 
 /** Every try on a thread, one after the other: 0, or the errno. */
 export async function runTries(thread: Thread, targets: Targets): Promise<Record<string, number>> {
+  const { value: own } = await call('caller', 'gettid', []);
+  const { value: other } = await call(thread, 'gettid', []);
+  // A daemon in its sandbox may not even ask.
+  assert(own === -1 || (own === other) === (thread === 'caller'), 'a thread of the pool is another one than the main thread');
   const outcomes: Record<string, number> = {};
   for (const [name, attempt] of Object.entries(tries)) outcomes[name] = (await attempt(thread, targets)).errno;
   return outcomes;
