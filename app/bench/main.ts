@@ -10,6 +10,7 @@ import { auditVerify } from './audit-verify.ts';
 import { daemonMemory } from './daemon-memory.ts';
 import { type Benchmark, type Figure, holds, ratio } from './figure.ts';
 import { lockedPages } from './locked-pages.ts';
+import { sandbox } from './sandbox.ts';
 import { secretGet } from './secret-get.ts';
 import { table } from './table.ts';
 import { tpmUnlock } from './tpm-unlock.ts';
@@ -20,6 +21,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   'secret-get': secretGet,
   'whole-process': wholeProcess,
   'daemon-memory': daemonMemory,
+  sandbox,
   'locked-pages': lockedPages,
   'tpm-unlock': tpmUnlock,
   'vault-growth': vaultGrowth,

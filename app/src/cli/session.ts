@@ -4,7 +4,7 @@ import { resolveBusDirectory, resolvePaths } from '../config/paths.ts';
 import { SesameError } from '../core/errors.ts';
 import { requireProfileName } from '../core/names.ts';
 import { defaultNoiseSuite, type NoiseSuite } from '../crypto/suite.ts';
-import { denyTracing, hardenProcess } from '../linux/process.ts';
+import { denyTracing, forbidNewPrivileges, hardenProcess } from '../linux/process.ts';
 import type { SecretMemory } from '../memory/secret-bytes.ts';
 import { openSecretMemory } from '../memory/secret-memory.ts';
 import type { Invocation } from './invocation.ts';
@@ -16,7 +16,7 @@ export interface Session {
 }
 
 interface SessionOptions {
-  /** The process becomes somebody else's program, which inherits umask and limits: they stay as they are. */
+  /** The process becomes somebody else's program, which inherits umask, limits and privileges: they stay as they are. */
   readonly inherited?: boolean;
 }
 
@@ -29,8 +29,12 @@ export async function withSession<Result>(
   work: (session: Session) => Promise<Result>,
   { inherited = false }: SessionOptions = {},
 ): Promise<Result> {
-  if (inherited) denyTracing();
-  else hardenProcess();
+  if (inherited) {
+    denyTracing();
+  } else {
+    hardenProcess();
+    forbidNewPrivileges();
+  }
   // One value at a time is in flight here, so nothing is gained by keeping pages.
   const memory = openSecretMemory({ pooledPages: 2 });
   return await work({ memory, bus: await connect(memory) });

@@ -9,6 +9,9 @@ const longestFile = 262_144;
 /**
  * The number of a user or group by its name in /etc/passwd or /etc/group (passwd(5), group(5)), or undefined: then it matches
  * nobody. Read anew each time: accounts change, and a device has few. Other sources of accounts are not asked; write their numbers.
+ *
+ * A daemon in its sandbox may read the file that was there at its start. Where another one has taken its place, as useradd(8) does it, what
+ * was read last counts until a restart, and `staleAccounts` names it.
  */
 export function accountId(kind: AccountKind, name: string, directory = '/etc'): number | undefined {
   for (const line of readAccounts(`${directory}/${kind}`).split('\n')) {
@@ -18,12 +21,25 @@ export function accountId(kind: AccountKind, name: string, directory = '/etc'): 
   return undefined;
 }
 
+const lastRead = new Map<string, string>();
+const stale = new Set<string>();
+
+/** The files that were replaced by some that this process may not read. */
+export function staleAccounts(): readonly string[] {
+  return [...stale];
+}
+
 function readAccounts(path: string): string {
   try {
-    return readBounded(path, longestFile)?.toString('utf8') ?? '';
+    const text = readBounded(path, longestFile)?.toString('utf8') ?? '';
+    lastRead.set(path, text);
+    stale.delete(path);
+    return text;
   } catch (thrown) {
+    if (!(thrown instanceof SesameError)) throw thrown;
     // A device without readable accounts has numbers only; the configuration's diagnostics name each that is unknown.
-    if (thrown instanceof SesameError) return '';
-    throw thrown;
+    const text = lastRead.get(path);
+    if (text !== undefined) stale.add(path);
+    return text ?? '';
   }
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { staleAccounts } from '../config/accounts.ts';
 import type { Configuration } from '../config/configuration.ts';
 import type { Diagnostic } from '../config/diagnostics.ts';
 import { loadConfiguration } from '../config/load.ts';
@@ -110,7 +111,7 @@ async function serve(name: DaemonName, start: (foundation: Foundation) => Promis
     sandbox,
     startedMs: systemClock.monotonicMs(),
     configuration: () => configuration,
-    configurationProblems: () => problems,
+    configurationProblems: () => [...problems, ...staleAccounts().map(renewAccounts)],
     reload: () => watcher.reload(),
   });
   tightenSandbox(name, sandbox, loaded.configuration.global.tpm.tcti);
@@ -120,6 +121,10 @@ async function serve(name: DaemonName, start: (foundation: Foundation) => Promis
   logger.info('ready', { pid: process.pid });
   process.on('SIGHUP', () => watcher.reload());
   stopOnSignal({ service, watcher, readiness, logger });
+}
+
+function renewAccounts(path: string): string {
+  return `${path} was replaced since the start: accounts are known as they were; restart both daemons`;
 }
 
 function configureLogger(logger: StartLogger, { global: { logging } }: Configuration): void {

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
+import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { type DaemonName, Device } from '../support/device.ts';
+import { type DaemonName, Device, hasProgram } from '../support/device.ts';
 import { withoutSystemCall } from '../support/without-system-call.ts';
 
 const { ENOSYS, EOPNOTSUPP } = constants.errno;
@@ -12,6 +14,7 @@ const landlockCreateRuleset = 444;
 const seccomp = process.arch === 'arm64' ? 277 : 317;
 const daemons: readonly DaemonName[] = ['daemon-profile', 'daemon-secrets'];
 
+const programs = join(import.meta.dirname, '../../../dist/bin');
 const devices: Device[] = [];
 after(() => Promise.all(devices.map((device) => device.dispose())));
 
@@ -175,5 +178,19 @@ describe('the environment of a starter', () => {
       const [, session = ''] = /^.*\) \S (?:\S+ ){2}(\d+)/.exec(readFileSync(`/proc/${device.pid(name)}/stat`, 'utf8')) ?? [];
       assert.equal(Number(session), device.pid(name), 'the leader of its session');
     }
+  });
+});
+
+describe('sesame', { skip: !hasProgram('strace') && 'install the Debian package strace' }, () => {
+  it('gives up new privileges before it opens the bus, unless it becomes the program of somebody else', async () => {
+    const device = deviceWith('');
+    await serve(device);
+    const calls = (...words: string[]) => {
+      const traced = ['strace', '-f', '-e', 'trace=prctl,connect', join(programs, 'sesame'), ...words];
+      const [program = '', ...rest] = traced;
+      return spawnSync(program, rest, { env: device.environment, encoding: 'utf8' }).stderr;
+    };
+    assert.match(calls('status'), /PR_SET_NO_NEW_PRIVS, 1[\s\S]*bus\.sock/);
+    assert.doesNotMatch(calls('env', '-p', 'device', '--', 'true'), /PR_SET_NO_NEW_PRIVS/);
   });
 });

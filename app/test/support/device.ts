@@ -101,9 +101,9 @@ export class Device {
   }
 
   /** The same without its launcher and its sandbox, for an environment that these keep from it. */
-  launchBare(name: DaemonName, environment: NodeJS.ProcessEnv): ChildProcess {
+  launchBare(name: DaemonName, environment: NodeJS.ProcessEnv, nodeFlags: readonly string[] = []): ChildProcess {
     const lib = join(this.#programs, '../lib');
-    return this.#watch(name, spawn(join(lib, 'node'), [join(lib, `${name}.cjs`)], this.#options(environment)));
+    return this.#watch(name, spawn(join(lib, 'node'), [...nodeFlags, join(lib, `${name}.cjs`)], this.#options(environment)));
   }
 
   #options(environment: NodeJS.ProcessEnv): SpawnOptions {
