@@ -40,7 +40,10 @@ const programs = [
   { name: 'sesame', entry: 'app/src/cli/main.ts', flags: '' },
 ];
 
-/** Stage 0 of both daemons, in the same Node with the same flags: it gives up what a daemon does not need and becomes it. */
+/**
+ * Stage 0 of both daemons: it gives up what a daemon does not need and becomes it, in the same Node and with the flags of the daemon, which it
+ * does without itself: Node's own compiled code does not fit them, and compiling it anew takes longer than all that stage 0 does.
+ */
 const sandbox = { name: 'sandbox', entry: 'app/src/daemons/sandbox/main.ts' };
 
 // Before anything else, because a native module crashes an older Node where a sentence would do.
@@ -147,7 +150,7 @@ const daemonLauncher = ({ name, flags }) => `#!/bin/sh
 unset LD_PRELOAD LD_LIBRARY_PATH LD_AUDIT
 ${self}
 exec ${daemonStart} \\
-  "$here/../lib/node" ${everywhere} ${flags} "$here/../lib/${sandbox.name}.cjs" ${name}
+  "$here/../lib/node" ${everywhere} "$here/../lib/${sandbox.name}.cjs" ${name} ${flags}
 `;
 
 const isDaemon = ({ flags }) => flags === daemonFlags;

@@ -10,5 +10,5 @@ export const daemonNode = join(built, 'lib/node');
 /** What its launcher gives it, for what is to stand beside a daemon. */
 export function daemonFlags(): string[] {
   const launcher = readFileSync(join(built, 'bin/daemon-secrets'), 'utf8');
-  return /exec \S+ (.*) "\$here/.exec(launcher)?.[1]?.split(' ') ?? [];
+  return /" daemon-secrets (.*)$/m.exec(launcher)?.[1]?.split(' ') ?? [];
 }
