@@ -40,7 +40,7 @@ export function denyTracing(): void {
 /** No program that this process becomes gets rights that it has not (prctl(2), PR_SET_NO_NEW_PRIVS); for good. */
 export function forbidNewPrivileges(): void {
   const { errno } = prctl(prSetNoNewPrivileges, 1);
-  assert(errno === 0, `PR_SET_NO_NEW_PRIVS answers: ${describeErrno(errno)}`);
+  requireSuccess(errno, 'PR_SET_NO_NEW_PRIVS');
 }
 
 /** How closed this process is now. */

@@ -91,6 +91,19 @@ for (const { kernel, through, mechanism, cause, expected } of [
   });
 }
 
+describe('on a kernel without memfd_secret', () => {
+  it('the sandbox has room for the fallback', async () => {
+    const memfdSecret = 447;
+    const device = deviceWith('', () => withoutSystemCall(memfdSecret, ENOSYS));
+    await serve(device);
+    const { daemons: reported } = JSON.parse((await device.must(['status', '--json'])).toString());
+    const seen = reported.map(({ secret_memory, sandbox }: { secret_memory: object; sandbox: object }) =>
+      JSON.stringify([secret_memory, sandbox]),
+    );
+    for (const text of seen) assert.match(text, /"mlock".*"enforced".*"enforced"/);
+  });
+});
+
 describe('a sandbox that is there', () => {
   it('satisfies a configuration that requires all of it, holds on every thread, and is in status and doctor', async () => {
     const device = deviceWith('[global.sandbox]\nrequire = ["landlock", "seccomp"]\n');

@@ -63,6 +63,7 @@ export const systemCalls: readonly SystemCallEntry[] = [
   { name: 'rt_sigprocmask' },
   { name: 'clock_gettime', unseen: whereClocksNeedTheKernel },
   { name: 'gettimeofday', unseen: whereClocksNeedTheKernel },
+  { name: 'clock_getres', unseen: whereClocksNeedTheKernel, until: 'ready' },
   { name: 'clock_nanosleep', daemons: [secrets] },
   { name: 'clone', when: [{ argument: 0, mask: cloneThread | cloneMemory | cloneNewNamespaces, is: cloneThread | cloneMemory }] },
   { name: 'rseq' },
@@ -84,6 +85,7 @@ export const systemCalls: readonly SystemCallEntry[] = [
   { name: 'madvise' },
   { name: 'brk' },
   { name: 'memfd_secret' },
+  { name: 'mlock', unseen: 'a kernel without memfd_secret' },
   { name: 'ftruncate' },
 
   // Files, as far as Landlock lets through
