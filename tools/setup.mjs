@@ -30,6 +30,7 @@ export const testPackages = [
   'python3-venv',
   'shellcheck',
   'strace',
+  'systemd',
   'swtpm',
   'tpm2-tools',
   'zsh',
