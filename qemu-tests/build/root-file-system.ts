@@ -67,7 +67,7 @@ async function productForDevice(cache: string, say: Say): Promise<string> {
       // The same sources are the same device, whatever the commit.
       const environment = { ...process.env, SOURCE_DATE_EPOCH: '0' };
       await runProgram(process.execPath, [join(repository, 'tools/dist.mjs'), ...target], { say, environment });
-      const [archive = ''] = readdirSync(release).filter((name) => name.endsWith('.tar.gz'));
+      const [archive = ''] = readdirSync(release).filter((name) => name.endsWith('-glibc.tar.gz'));
       await runProgram('tar', ['-xzf', join(release, archive), '-C', release, '--strip-components=1', '--no-same-owner']);
       rmSync(join(release, archive));
       const guest = ['--architecture', 'arm64', '--out', join(path, 'guest'), '--programs', guestPrograms];

@@ -93,7 +93,16 @@ describe('a release made twice', () => {
   before(() => {
     mkdirSync(join(repository, '.cache'), { recursive: true });
     second = mkdtempSync(join(repository, '.cache/second-checkout-'));
-    const inputs = ['app', 'kernel-fragments', 'tools', 'node_modules', 'package.json', 'package-lock.json', 'LICENSE'];
+    const inputs = [
+      'app',
+      'buildroot-ext',
+      'kernel-fragments',
+      'tools',
+      'node_modules',
+      'package.json',
+      'package-lock.json',
+      'LICENSE',
+    ];
     const { status, stderr } = spawnSync('cp', ['-al', ...inputs.map((name) => join(repository, name)), second], {
       encoding: 'utf8',
     });
