@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The project's commands: `npm run build|dist|check|fix|test|test:long|bench`. Each brings what it needs first.
 import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
 import {
   devicePackages,
   installDebianPackages,
@@ -66,7 +67,7 @@ function tests(major, files, env = {}) {
 
 /** The device is built before its tests, whose time is limited. */
 function deviceTests(env) {
-  const builds = { command: pinnedNode(22), args: ['qemu-tests/build/main.ts'] };
+  const builds = { command: pinnedNode(22), args: ['qemu-tests/build/main.ts'], env };
   return { title: 'tests of the device', steps: [builds, tests(22, device(), env)] };
 }
 
@@ -97,7 +98,8 @@ const commands = {
   },
   async 'test-device'() {
     installDebianPackages([...testPackages, ...devicePackages], 'the device tests');
-    await inTracks(deviceTests());
+    const { image } = parseArgs({ args: process.argv.slice(3), options: { image: { type: 'string' } } }).values;
+    await inTracks(deviceTests(image === undefined ? {} : { BUILDROOT_OUTPUT: resolve(image) }));
   },
   async 'test-long'() {
     installDebianPackages([...testPackages, ...devicePackages], 'the tests');

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { join } from 'node:path';
 import type { Say } from './artefact.ts';
+import { buildrootDevice } from './buildroot.ts';
 import type { InitSystem } from './init-system.ts';
 import { buildKernel } from './kernel.ts';
 import { openrc } from './openrc.ts';
@@ -29,6 +30,12 @@ export interface Firmware {
 }
 
 export const defaultCache = join(import.meta.dirname, '../../.cache');
+
+/** The device under test: of the output directory of Buildroot that BUILDROOT_OUTPUT names, or one built here. */
+export async function chosenDevice(say: Say, cache = defaultCache): Promise<DeviceImage> {
+  const output = process.env['BUILDROOT_OUTPUT'];
+  return output === undefined ? await buildDevice(say) : await buildrootDevice(output, cache, say);
+}
 
 /** Builds what has changed since the last time; the first time takes about ten minutes, nearly all of it the kernel. */
 export async function buildDevice(say: Say, init: InitSystem = openrc, cache = defaultCache): Promise<DeviceImage> {

@@ -53,7 +53,7 @@ export async function squash(tree: string, path: string, say: Say): Promise<void
 }
 
 /** The release that image systems install from, unpacked to release/, and the programs of the tests in guest/. */
-async function productForDevice(cache: string, say: Say): Promise<string> {
+export async function productForDevice(cache: string, say: Say): Promise<string> {
   return await artefact({
     cache,
     name: 'product-arm64',

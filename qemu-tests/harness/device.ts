@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { makeDataPartition } from '../build/data-partition.ts';
-import { buildDevice, type DeviceImage } from '../build/device.ts';
+import { chosenDevice, type DeviceImage } from '../build/device.ts';
 import { runProgram } from '../build/program.ts';
 import type { GuestResult } from './agent.ts';
 import { type BootOptions, Machine } from './machine.ts';
@@ -25,7 +25,7 @@ let image: Promise<DeviceImage> | undefined;
 
 /** The image under test, built when something of it has changed. */
 export function deviceImage(): Promise<DeviceImage> {
-  image ??= buildDevice((text) => process.stderr.write(`${text}\n`));
+  image ??= chosenDevice((text) => process.stderr.write(`${text}\n`));
   return image;
 }
 
