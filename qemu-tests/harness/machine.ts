@@ -91,19 +91,18 @@ export class Machine {
     const poweredOnAt = performance.now();
     const words = qemuWords(image, options, { ...sockets, tpm: tpm.socketPath, console: consolePath, memoryMb });
     const qemu = spawn('qemu-system-aarch64', words, { stdio: ['ignore', 'ignore', 'inherit'] });
-    // The host's end is there before the guest looks, so that nothing the agent says is lost.
-    const agent = await Agent.connect(sockets.agent);
-    const qmp = await Qmp.connect(sockets.qmp);
-    return new Machine({
-      agent,
-      poweredOnAt,
-      terminalPath: sockets.terminal,
-      memoryBytes: memoryMb * 1024 * 1024,
-      consolePath,
-      qemu,
-      qmp,
-      tpm,
-    });
+    try {
+      // The host's end is there before the guest looks, so that nothing the agent says is lost.
+      const agent = await Agent.connect(sockets.agent);
+      const qmp = await Qmp.connect(sockets.qmp);
+      const memoryBytes = memoryMb * 1024 * 1024;
+      return new Machine({ agent, poweredOnAt, terminalPath: sockets.terminal, memoryBytes, consolePath, qemu, qmp, tpm });
+    } catch (thrown) {
+      // What is left running keeps the test's standard error open, and its runner waiting.
+      qemu.kill('SIGKILL');
+      await tpm.stop();
+      throw thrown;
+    }
   }
 
   get running(): boolean {
