@@ -30,7 +30,8 @@ OPEN_SESAME_PARTS = common licences \
 	$(if $(BR2_PACKAGE_OPEN_SESAME_SECRETS),secrets) \
 	$(if $(BR2_PACKAGE_OPEN_SESAME_CLI),cli) \
 	$(if $(BR2_PACKAGE_OPEN_SESAME_COMPLETION),completion) \
-	$(if $(BR2_PACKAGE_OPEN_SESAME_CONFIG),config)
+	$(if $(BR2_PACKAGE_OPEN_SESAME_CONFIG),config) \
+	$(if $(BR2_PACKAGE_OPEN_SESAME_UPDATE_HOOKS),update-hooks)
 
 define OPEN_SESAME_INSTALL_PARTS
 	DESTDIR=$(TARGET_DIR) sh $(@D)/install.sh \
