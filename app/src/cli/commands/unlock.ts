@@ -69,6 +69,8 @@ async function presentTpm(
     return await sendOne(session, profile, 'tpm', memory.take(Buffer.alloc(0)));
   } catch (thrown) {
     if (!(thrown instanceof SesameError)) throw thrown;
+    // A policy may ask for a factor that the vault does not have (yet).
+    if (thrown.code === 'factor-not-enrolled' && !invocation.flag('tpm')) return undefined;
     if (thrown.code === 'tpm-pin-missing' && hasTerminal())
       return await sendOne(session, profile, 'tpm', askForEvidence(memory, invocation, 'tpm', profile));
     const agent = remaining.includes('ssh-agent') && (await agentSocket(invocation)) !== undefined;
