@@ -52,6 +52,11 @@ export const errorCatalogue = {
     exit: Exit.locked,
     message: 'the vault of profile {profile} is locked; open it with: sesame unlock -p {profile}',
   },
+  'unlock-overtaken': {
+    exit: Exit.locked,
+    message:
+      'the vault of profile {profile} was locked while it was being unlocked, and stays locked; repeat the unlock if that is wanted',
+  },
   'vault-already-unlocked': { exit: Exit.alreadySo, message: 'the vault of profile {profile} is unlocked already' },
   'vault-busy': {
     exit: Exit.unexpected,

@@ -21,10 +21,12 @@ export interface BootUnlockOptions {
  * Opens the vaults that are to open by themselves, with the TPM alone, and then caps the boot state where that is asked for. A vault that
  * does not open is named in the log and keeps nobody waiting: its other factors work.
  * @param profiles those whose configuration has `unlock = "tpm"` and that are active
+ * @param begun when this was found out, see `unlockVault`
  */
 export async function unlockAtBoot(
   { vaultOptions, binding, logger, sender }: BootUnlockOptions,
   profiles: readonly string[],
+  begun: number,
 ): Promise<void> {
   const { keyring, vaults, memory, auditor } = vaultOptions;
   const waiting = profiles.filter((profile) => keyring.exists(profile) && !vaults.isUnlocked(profile));
@@ -32,7 +34,7 @@ export async function unlockAtBoot(
   for (const profile of waiting) {
     const bytes = memory.take(Buffer.alloc(0));
     try {
-      const { body } = await unlockVault(vaultOptions, profile, [{ factor: 'tpm', bytes }], sender);
+      const { body } = await unlockVault(vaultOptions, profile, [{ factor: 'tpm', bytes }], sender, begun);
       logger.info('the TPM was presented for a vault', { profile, state: body.state });
     } catch (thrown) {
       if (!(thrown instanceof SesameError)) throw thrown;

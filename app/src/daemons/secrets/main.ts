@@ -108,8 +108,9 @@ async function start(foundation: Foundation): Promise<Service> {
   let opening: Promise<void> | undefined;
   /** Once, as soon as daemon-profile is there to record it. */
   const openAutomatically = (): Promise<void> => {
+    const begun = vaults.locks;
     opening ??= automaticProfiles(connected(), configuration())
-      .then((profiles) => unlockAtBoot({ vaultOptions, binding, logger, sender: daemonSender(name) }, profiles))
+      .then((profiles) => unlockAtBoot({ vaultOptions, binding, logger, sender: daemonSender(name) }, profiles, begun))
       .catch((thrown: unknown) => logger.error('no vault was opened automatically', { cause: describe(thrown) }));
     return opening;
   };

@@ -144,30 +144,46 @@ function release(key: SecretBytes | undefined): void {
   key?.release();
 }
 
-/** Presents evidence for a vault and records the outcome. */
+/**
+ * Presents evidence for a vault and records the outcome.
+ * @param begun when this unlock began, by `VaultSet.locks`: a lock since then prevails
+ * @throws SesameError unlock-overtaken, and those of Keyring.unlock, RollbackGuard.admit and VaultSet.unlock
+ */
 export async function unlockVault(
   { keyring, vaults, auditor, rollback, changed }: VaultHandlersOptions,
   profile: string,
   evidence: readonly Evidence[],
   sender: Sender,
+  begun = vaults.locks,
 ): Promise<Outgoing<'vault-unlock'>> {
   const factors = evidence.map(({ factor }) => factor).join(' ');
   const operation: AuditedOperation = { action: 'unlock', profile, key: factors === '' ? null : factors, sender };
+  const requireNoLock = (masterKey?: SecretBytes): void => {
+    if (!vaults.wasLockedSince(profile, begun)) return;
+    masterKey?.release();
+    keyring.forget(profile);
+    throw SesameError.of('unlock-overtaken', { profile });
+  };
   let admission: Admission | undefined;
   try {
     const unlocked = await keyring.unlock(profile, evidence);
     if (unlocked.state === 'partial') {
+      requireNoLock();
       await auditor.outcome(operation, 'partial');
+      requireNoLock();
       changed(profile, 'partial');
       return { body: unlocked };
     }
-    admission = await admitted(rollback, vaults, profile, unlocked.masterKey, sender);
-    vaults.unlock(profile, unlocked.masterKey);
+    const { masterKey } = unlocked;
+    admission = await admitted(rollback, vaults, profile, masterKey, sender);
+    requireNoLock(masterKey);
+    vaults.unlock(profile, masterKey);
   } catch (thrown) {
     await auditor.outcome(operation, thrown instanceof SesameError ? thrown.code : 'failed');
     throw thrown;
   }
   await confirm(profile, vaults, () => auditor.outcome(operation, 'success'));
+  requireNoLock();
   rollback.opened(profile, admission);
   changed(profile, 'unlocked');
   return { body: { state: 'unlocked' } };

@@ -30,6 +30,9 @@ export class VaultSet {
   readonly #unlocked = new Map<string, Unlocked>();
   /** Why a profile cannot be used at all, found while recovering it. */
   readonly #damaged = new Map<string, string>();
+  /** How many locks there were, and which of them was the last of each profile. */
+  #locks = 0;
+  readonly #lastLock = new Map<string, number>();
   /** Profiles whose generation is being replaced. */
   readonly #replacing = new Map<string, Promise<void>>();
 
@@ -43,6 +46,16 @@ export class VaultSet {
 
   get profiles(): string[] {
     return [...this.#unlocked.keys()];
+  }
+
+  /** How many locks were asked for up to now: the moment that `wasLockedSince` wants. */
+  get locks(): number {
+    return this.#locks;
+  }
+
+  /** Whether somebody locked a profile after a moment, unlocked or not: an unlock that began before it must not end after it. */
+  wasLockedSince(profile: string, moment: number): boolean {
+    return (this.#lastLock.get(profile) ?? 0) > moment;
   }
 
   isUnlocked(profile: string): boolean {
@@ -89,7 +102,7 @@ export class VaultSet {
     let vault: Vault | undefined;
     try {
       vault = this.open(profile, masterKey);
-      this.lock(profile);
+      this.#close(profile);
     } finally {
       if (vault === undefined) masterKey.release();
       else this.#unlocked.set(profile, { vault, masterKey });
@@ -121,6 +134,12 @@ export class VaultSet {
 
   /** @returns whether it was unlocked */
   lock(profile: string): boolean {
+    this.#locks += 1;
+    this.#lastLock.set(profile, this.#locks);
+    return this.#close(profile);
+  }
+
+  #close(profile: string): boolean {
     const unlocked = this.#unlocked.get(profile);
     if (unlocked === undefined) return false;
     this.#unlocked.delete(profile);
