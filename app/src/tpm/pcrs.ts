@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { SesameError } from '../core/errors.ts';
 import type { Esys } from '../linux/tss2/esys.ts';
-import { bankAlgorithm, type PcrSelection, type PcrValues, pcrsOfBitmap, selectionWire } from './pcr-selection.ts';
-import { u16, u32, WireReader } from './wire.ts';
+import { type PcrSelection, type PcrValues, pcrsOfBitmap, selectionWire } from './pcr-selection.ts';
+import { sized, WireReader } from './wire.ts';
 
 /**
  * Reads PCRs. The TPM gives at most eight values at once.
@@ -23,12 +23,9 @@ export async function readPcrs(esys: Esys, selection: PcrSelection): Promise<Pcr
   return values;
 }
 
-/** TPM2_PCR_Extend: adds a digest to what a PCR of one bank holds. The other banks stay as they are. */
-export async function extendPcr(esys: Esys, selection: PcrSelection, digest: Buffer, authorisation: number): Promise<void> {
-  const [pcr] = selection.pcrs;
-  if (pcr === undefined) return;
-  const values = Buffer.concat([u32(1), u16(bankAlgorithm(selection.bank)), digest]);
-  await esys.run('PCR_Extend', pcr, [authorisation], values);
+/** TPM2_PCR_Event: adds the hash of an event, up to 1024 bytes, to what a PCR holds, in every bank with the bank's own hash. */
+export async function extendByEvent(esys: Esys, pcr: number, event: Buffer, authorisation: number): Promise<void> {
+  await esys.run('PCR_Event', pcr, [authorisation], sized(event));
 }
 
 export function allZero(values: PcrValues): boolean {

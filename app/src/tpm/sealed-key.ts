@@ -15,8 +15,8 @@ import {
   type PcrDifference,
   type RunningBoot,
 } from './event-log-explanation.ts';
-import { digestBytes, extended, type PcrBank, type PcrSelection, type PcrValues, pcrSelection } from './pcr-selection.ts';
-import { allZero, extendPcr, readPcrs } from './pcrs.ts';
+import { digestBytes, extended, type PcrBank, type PcrSelection, type PcrValues } from './pcr-selection.ts';
+import { allZero, extendByEvent, readPcrs } from './pcrs.ts';
 import type { ObservedBoot } from './platform-boot.ts';
 import { policyAuthValue } from './policy-digest.ts';
 import { readProperties } from './properties.ts';
@@ -179,14 +179,16 @@ async function lockout(esys: Esys): Promise<SesameError> {
   return SesameError.of('tpm-locked-out', { tries, seconds: intervalSeconds });
 }
 
-/** What is extended into a PCR when the boot state is capped. No secret: who could undo it would need to reboot. */
+/** The event that caps a boot state. No secret: who could undo it would need to reboot. */
+const capEvent = Buffer.from('open-sesame: the boot state is capped');
+
 function capDigest(bank: PcrBank): Buffer {
-  return createHash(bank).update('open-sesame: the boot state is capped').digest();
+  return createHash(bank).update(capEvent).digest();
 }
 
-/** Extends a PCR, so that what was sealed to its value cannot be unsealed until the next boot. */
-export async function capBootState(esys: Esys, bank: PcrBank, pcr: number): Promise<void> {
-  await extendPcr(esys, pcrSelection(bank, [pcr]), capDigest(bank), esysPassword);
+/** Extends a PCR in every bank, so that what was sealed to its value in any of them cannot be unsealed until the next boot. */
+export async function capBootState(esys: Esys, pcr: number): Promise<void> {
+  await extendByEvent(esys, pcr, capEvent, esysPassword);
 }
 
 /** The value that a PCR had before it was capped, if it is one of these. */

@@ -143,7 +143,7 @@ describe('the tpm factor', () => {
 
   it('says that the boot state was capped, with exit 4', async () => {
     await fixture.initialise([byTpm()]);
-    await fixture.tpm.converse((esys) => capBootState(esys, 'sha256', 7));
+    await fixture.tpm.converse((esys) => capBootState(esys, 7));
     await assert.rejects(fixture.opens(), (thrown) => failsWith('tpm-capped', 'home')(thrown) && exitOf(thrown) === 4);
   });
 

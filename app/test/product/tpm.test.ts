@@ -142,6 +142,17 @@ describe('a device with a TPM', () => {
     assert.equal((await read()).code, 4);
   });
 
+  it('caps the boot state also when somebody made its profile inactive, and the vault stays locked', async () => {
+    await provision(chip.tcti, 'cap_pcr = 12');
+    await device.must(['profile', 'deactivate', 'device']);
+    await chip.reboot();
+    chip.extend(7);
+    await restart();
+    const capped = async () => /capped until the next boot/.test((await device.must(['tpm', 'status'])).toString());
+    await device.eventually('the daemon caps the boot state', capped);
+    assert.equal((await read()).code, 4);
+  });
+
   it('still opens by its TPM after the vault got a new master key', async () => {
     await provision();
     await device.must(['rekey', '-p', 'device', '--password-stdin'], `${password}\n`);

@@ -3,6 +3,7 @@ import type { Sender } from '../../bus/handler.ts';
 import { describe, SesameError } from '../../core/errors.ts';
 import type { Logger } from '../../core/log.ts';
 import { deviceAppears } from '../../linux/tss2/device.ts';
+import { capBoot } from './boot-cap.ts';
 import type { TpmBinding } from './tpm-binding.ts';
 import { unlockVault, type VaultHandlersOptions } from './vault-handlers.ts';
 
@@ -18,17 +19,26 @@ export interface BootUnlockOptions {
 }
 
 /**
- * Opens the vaults that are to open by themselves, with the TPM alone, and then caps the boot state where that is asked for. A vault that
- * does not open is named in the log and keeps nobody waiting: its other factors work.
- * @param profiles those whose configuration has `unlock = "tpm"` and that are active
+ * Opens the vaults that are to open by themselves, with the TPM alone, and then caps the boot state where that is asked for, whatever
+ * became of the vaults: what starts later has no business with the TPM, and the state directory, which says what is active, is nobody's
+ * word. A vault that does not open is named in the log and keeps nobody waiting: its other factors work.
+ * @param profiles gives those whose configuration has `unlock = "tpm"` and that are active
  * @param begun when this was found out, see `unlockVault`
  */
-export async function unlockAtBoot(
+export async function unlockAtBoot(options: BootUnlockOptions, profiles: () => Promise<string[]>, begun: number): Promise<void> {
+  try {
+    await openVaults(options, await profiles(), begun);
+  } finally {
+    await capAfterwards(options);
+  }
+}
+
+async function openVaults(
   { vaultOptions, binding, logger, sender }: BootUnlockOptions,
   profiles: readonly string[],
   begun: number,
 ): Promise<void> {
-  const { keyring, vaults, memory, auditor } = vaultOptions;
+  const { keyring, vaults, memory } = vaultOptions;
   const waiting = profiles.filter((profile) => keyring.exists(profile) && !vaults.isUnlocked(profile));
   if (waiting.length > 0) await deviceAppears(binding.tpm.tcti, deviceLimitMs);
   for (const profile of waiting) {
@@ -43,12 +53,20 @@ export async function unlockAtBoot(
       bytes.release();
     }
   }
+}
+
+async function capAfterwards({ vaultOptions, binding, logger, sender }: BootUnlockOptions): Promise<void> {
   const { cap } = binding;
-  // Also when nothing opened: what starts later has no business with the TPM either.
-  if (cap === undefined || profiles.length === 0) return;
+  if (cap === undefined) return;
+  await deviceAppears(binding.tpm.tcti, deviceLimitMs);
   try {
-    await auditor.change(binding.capOperation(cap.pcr, sender), () => binding.capBootState());
+    await capBoot(binding, vaultOptions.auditor, sender);
   } catch (thrown) {
-    logger.error('the boot state could not be capped', { pcr: cap.pcr, cause: describe(thrown) });
+    logger.error('the boot state could not be capped, or this was not recorded', { pcr: cap.pcr, cause: describe(thrown) });
   }
+  for (const profile of binding.notClosedByCap(cap))
+    logger.warn('capping does not close what this profile is sealed to; seal it again: sesame tpm reseal', {
+      profile,
+      pcr: cap.pcr,
+    });
 }

@@ -105,13 +105,17 @@ async function start(foundation: Foundation): Promise<Service> {
   const reportVaults = (): void => {
     for (const profile of keyring.profiles()) changed(profile, stateOf(profile));
   };
+  const unlockAutomatically = async (): Promise<void> => {
+    const automatic = automaticProfiles(configuration());
+    const options = { vaultOptions, binding, logger, sender: daemonSender(name) };
+    if (automatic.length > 0) await unlockAtBoot(options, () => activeOf(automatic, connected()), vaults.locks);
+  };
   let opening: Promise<void> | undefined;
   /** Once, as soon as daemon-profile is there to record it. */
   const openAutomatically = (): Promise<void> => {
-    const begun = vaults.locks;
-    opening ??= automaticProfiles(connected(), configuration())
-      .then((profiles) => unlockAtBoot({ vaultOptions, binding, logger, sender: daemonSender(name) }, profiles, begun))
-      .catch((thrown: unknown) => logger.error('no vault was opened automatically', { cause: describe(thrown) }));
+    opening ??= unlockAutomatically().catch((thrown: unknown) =>
+      logger.error('no vault was opened automatically', { cause: describe(thrown) }),
+    );
     return opening;
   };
   bus = await BusClient.connect({
@@ -174,13 +178,16 @@ async function start(foundation: Foundation): Promise<Service> {
   };
 }
 
-/** Those that this device wants and that are to open by themselves. */
-async function automaticProfiles(bus: BusClient, { profiles }: Configuration): Promise<string[]> {
-  const automatic = Object.keys(profiles).filter((profile) => profiles[profile]?.unlock === 'tpm');
-  if (automatic.length === 0) return [];
+/** Those that are to open by themselves. */
+function automaticProfiles({ profiles }: Configuration): string[] {
+  return Object.keys(profiles).filter((profile) => profiles[profile]?.unlock === 'tpm');
+}
+
+/** Those of them that this device wants. */
+async function activeOf(names: readonly string[], bus: BusClient): Promise<string[]> {
   const { body } = await bus.request('profile-list', {});
   const active = new Set(body.profiles.filter((profile) => profile.active).map((profile) => profile.name));
-  return automatic.filter((profile) => active.has(profile));
+  return names.filter((profile) => active.has(profile));
 }
 
 /** On whose behalf a vault is locked when its profile was deactivated, and unlocked at boot. */

@@ -9,6 +9,7 @@ import { readPcrs } from '../../tpm/pcrs.ts';
 import { readProperties } from '../../tpm/properties.ts';
 import { beforeCap, changedPcrs } from '../../tpm/sealed-key.ts';
 import type { Auditor } from './auditor.ts';
+import { capBoot } from './boot-cap.ts';
 import type { TpmBinding } from './tpm-binding.ts';
 
 type EnrolmentStatus = ReplyBody<'tpm-status'>['enrolments'][number];
@@ -61,7 +62,7 @@ export function tpmHandlers(binding: TpmBinding, auditor: Auditor): Handlers {
     async 'tpm-cap'({ sender }) {
       const { cap } = binding;
       if (cap === undefined) throw SesameError.of('tpm-cap-unset', {});
-      await auditor.change(binding.capOperation(cap.pcr, sender), () => binding.capBootState());
+      await capBoot(binding, auditor, sender);
       return { body: cap };
     },
   };

@@ -13,6 +13,7 @@ export type Structure =
   | 'TPM2B_DATA'
   | 'TPM2B_DIGEST'
   | 'TPM2B_ENCRYPTED_SECRET'
+  | 'TPM2B_EVENT'
   | 'TPM2B_MAX_NV_BUFFER'
   | 'TPM2B_NAME'
   | 'TPM2B_NONCE'
