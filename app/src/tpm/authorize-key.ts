@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { createECDH, createPrivateKey, sign } from 'node:crypto';
+import { createECDH, createSign } from 'node:crypto';
 import { assert } from '../core/errors.ts';
 import { tpmApprovalKeyContext } from '../crypto/contexts.ts';
 import { deriveKey } from '../crypto/derive.ts';
@@ -36,22 +36,31 @@ export function deriveApprovalKey(memory: SecretMemory, hkdf: Hkdf, profile: str
   }
 }
 
+/** What takes the place of a private key in an object of Node that is collected later: setting it overwrites the one before. */
+const noKey = Buffer.concat([Buffer.alloc(coordinateLength - 1), Buffer.from([1])]);
+
 /** The public half, x || y. */
 export function approvalPublicKey(key: SecretBytes): Buffer {
   const pair = createECDH(curve);
-  pair.setPrivateKey(key.bytes);
-  return Buffer.from(pair.getPublicKey().subarray(1));
+  try {
+    pair.setPrivateKey(key.bytes);
+    return Buffer.from(pair.getPublicKey().subarray(1));
+  } finally {
+    pair.setPrivateKey(noKey);
+  }
 }
 
-/** ECDSA over SHA-256 of the message, as r || s. OpenSSL's copy of the key is overwritten when it is collected. */
+/**
+ * ECDSA over SHA-256 of the message, as r || s. `Sign` takes the key for the moment of the signature and overwrites it; a KeyObject, which
+ * `crypto.sign` makes too, would keep it on the C heap until it is collected.
+ */
 export function signApproval(key: SecretBytes, message: Buffer): Buffer {
   assert(key.length === coordinateLength, 'a private key on P-256');
   const encoded = Buffer.alloc(privateKeyPrefix.length + key.length);
   try {
     privateKeyPrefix.copy(encoded);
     key.bytes.copy(encoded, privateKeyPrefix.length);
-    const privateKey = createPrivateKey({ key: encoded, format: 'der', type: 'pkcs8' });
-    return sign('sha256', message, { key: privateKey, dsaEncoding: 'ieee-p1363' });
+    return createSign('sha256').update(message).sign({ key: encoded, format: 'der', type: 'pkcs8', dsaEncoding: 'ieee-p1363' });
   } finally {
     encoded.fill(0);
   }
