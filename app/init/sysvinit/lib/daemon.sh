@@ -13,18 +13,27 @@ heartbeat=$service_directory/$daemon.alive
 error_log=$service_directory/$daemon.log
 control_group=/sys/fs/cgroup/open-sesame.$daemon
 
+# This runs as root inside directories of the daemons, which could put a link there: nothing here follows one. `mkdir -m` gives the
+# mode, because chmod would follow.
 make_directory() { # mode owner path
-    [ -d "$3" ] || mkdir -p "$3" || return 1
-    chmod "$1" "$3" && chown "$2" "$3"
+    if [ -L "$3" ]; then
+        echo "$3 is a symbolic link, and where it points is not ours to change: remove it" >&2
+        return 1
+    fi
+    [ -d "$3" ] || mkdir -p -m "$1" "$3" || return 1
+    chown -h "$2" "$3"
 }
 
-# The directories that both daemons meet in, whichever starts first.
+# The directories that both daemons meet in, whichever starts first. Where the disk is read-only the daemon says so itself.
 prepare_directories() {
-    make_directory 0755 root "$service_directory"
-    make_directory 0755 pds-profile:pds "$runtime_directory"
-    make_directory 0750 pds-secrets:pds "$runtime_directory/keys"
-    [ -d "$state_directory/vaults" ] && return
-    make_directory 0750 pds-profile:pds "$state_directory" && make_directory 0700 pds-secrets:pds "$state_directory/vaults"
+    make_directory 0755 root "$service_directory" &&
+        make_directory 0755 pds-profile:pds "$runtime_directory" &&
+        make_directory 0750 pds-secrets:pds "$runtime_directory/keys" || return 1
+    [ -d "$state_directory/vaults" ] ||
+        { make_directory 0750 pds-profile:pds "$state_directory" && make_directory 0700 pds-secrets:pds "$state_directory/vaults"; } ||
+        echo "$state_directory is not as it should be" >&2
+    # It may be a mount point, with the mode of another file system.
+    [ -L "$state_directory" ] || chmod 0750 "$state_directory"
 }
 
 # Moves this shell to a control group with the memory limit; what it starts stays in there.
@@ -41,7 +50,7 @@ limit_memory() {
 
 start() {
     running && echo "$daemon runs already" && return 0
-    prepare_directories
+    prepare_directories || return 1
     for file in "$heartbeat" "$error_log"; do
         : > "$file" && chown "$user:pds" "$file" && chmod 0640 "$file"
     done
