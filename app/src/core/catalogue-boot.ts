@@ -49,12 +49,22 @@ export const bootErrors = {
   'vault-restored': {
     exit: Exit.damaged,
     message:
-      'the vault of profile {profile} is an older copy: the TPM remembers a later one; put that one back, or, if you restored it on purpose, set rollback = "warn" under [global.tpm] for one unlock',
+      'the vault of profile {profile} is an older copy: the TPM remembers a later one; put that one back, or, if you restored it on purpose, open it with the recovery key, or set rollback = "warn" under [global.tpm] for one unlock',
   },
   'audit-restored': {
     exit: Exit.damaged,
     message:
-      'the audit chain is an older copy: it ends at entry {found} and a vault remembers entry {expected}; put the later one back, or, if you restored it on purpose, set rollback = "warn" under [global.tpm] for one unlock',
+      'the audit chain is an older copy: it ends at entry {found} and a vault remembers entry {expected}; put the later one back, or, if you restored it on purpose, unlock with the recovery key, or set rollback = "warn" under [global.tpm] for one unlock',
+  },
+  'vault-unmarked': {
+    exit: Exit.damaged,
+    message:
+      'the vault of profile {profile} was never compared with the TPM: it is from before rollback protection, or was put back to a copy from then; put a later one back, or, if there is none, open it with the recovery key, which marks it; with rollback = "off" under [global.tpm] nothing is compared',
+  },
+  'tpm-state-removed': {
+    exit: Exit.damaged,
+    message:
+      'the counter in the TPM that tells an older copy of the vault of profile {profile} from a later one was removed or made anew, although the TPM is the same: this may be an older copy; put a later one back, or, if there is none, open it with the recovery key, or set rollback = "warn" under [global.tpm] for one unlock',
   },
   'tpm-state-lost': {
     exit: Exit.tpmUnavailable,

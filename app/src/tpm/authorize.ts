@@ -119,7 +119,7 @@ export async function revokeOlder(
   // The file keeps what is revoked until the TPM has revoked it: with one approval there is nothing left to do.
   if (approvals.length === 1) return undefined;
   for (let value = await readCounter(esys, key, counter); value < used.counter; value += 1n) {
-    await incrementCounter(esys, counter);
+    await incrementCounter(esys, key, counter);
   }
   const left = approvals.filter((one) => one.counter >= used.counter);
   return left.length === approvals.length ? undefined : { ...authorisation, approvals: left };

@@ -36,6 +36,9 @@ export const TPMA_SESSION = { continueSession: 0x01, decrypt: 0x20, encrypt: 0x4
 export const TPM_RC = {
   INITIALIZE: 0x100,
   LOCKOUT: 0x921,
+  NV_LOCKED: 0x148,
+  NV_RATE: 0x920,
+  NV_UNAVAILABLE: 0x923,
   PCR_CHANGED: 0x128,
   POLICY: 0x126,
   AUTH_FAIL: 0x08e,

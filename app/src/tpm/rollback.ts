@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 import { SesameError } from '../core/errors.ts';
 import type { Esys } from '../linux/tss2/esys.ts';
+import type { SecretBytes, SecretMemory } from '../memory/secret-bytes.ts';
 import { FileReader } from './file-reader.ts';
-import { findCounter, incrementCounter, type NvCounter, provideCounter, readCounter } from './nv-counter.ts';
-import { provideStorageKey } from './storage-key.ts';
+import { incrementCounter, isAuthFailure, type NvCounter, readCounter } from './nv-counter.ts';
+import { makeStateCounter, newCounterAuthorisation } from './state-counter.ts';
+import { type EnrolledKey, endorsementName, enrolledStorageKey, provideStorageKey, type StorageKey } from './storage-key.ts';
 import { sized, u8, u32 } from './wire.ts';
 
 /** What a vault notes of the moment at which it was last opened or its factors were changed. It is part of every copy of the vault. */
@@ -11,18 +13,35 @@ export interface StateMark {
   /** The TPM's counter has this value, or will have it in a moment. */
   readonly value: bigint;
   readonly counter: NvCounter;
+  /** As long as the TPM has this storage key, it was neither cleared nor replaced. */
+  readonly key: EnrolledKey;
   /** Sequence number of an audit entry that was on the disk then. */
   readonly auditSequence: number;
+  /** The kernel's boot_id then. */
+  readonly boot: string;
 }
 
-const version = 1;
+/** What a vault keeps for the TPM's counter. */
+export interface MarkedState {
+  readonly mark: StateMark;
+  /** The counter's authorisation value. */
+  readonly authorisation: SecretBytes;
+}
 
-/** u8 version || u64 value || u64 audit sequence || u32 NV index || SIZED its name. */
-export function serialiseMark({ value, counter, auditSequence }: StateMark): Buffer {
+const version = 2;
+
+/**
+ * u8 version || u64 value || u64 audit sequence || u32 NV index || SIZED its name || u32 handle of the storage key || SIZED its name ||
+ * SIZED name of the endorsement key || SIZED boot_id.
+ */
+export function serialiseMark({ value, counter, key, auditSequence, boot }: StateMark): Buffer {
   const numbers = Buffer.alloc(16);
   numbers.writeBigUInt64BE(value);
   numbers.writeBigUInt64BE(BigInt(auditSequence), 8);
-  return Buffer.concat([u8(version), numbers, u32(counter.handle), sized(counter.name)]);
+  return Buffer.concat([
+    ...[u8(version), numbers, u32(counter.handle), sized(counter.name)],
+    ...[u32(key.handle), sized(key.name), sized(key.endorsementName), sized(Buffer.from(boot))],
+  ]);
 }
 
 /**
@@ -32,63 +51,103 @@ export function serialiseMark({ value, counter, auditSequence }: StateMark): Buf
 export function parseMark(path: string, bytes: Buffer): StateMark {
   const reader = new FileReader(path, bytes);
   const found = reader.u8();
-  if (found !== version) throw SesameError.of('file-too-new', { path, version: found, known: version });
+  if (found > version) throw SesameError.of('file-too-new', { path, version: found, known: version });
+  if (found < version) throw reader.damaged(`its mark has the unknown version ${found}`);
   const mark = {
     value: reader.u64(),
     auditSequence: Number(reader.u64()),
     counter: { handle: reader.u32(), name: reader.sized() },
+    key: { handle: reader.u32(), name: reader.sized(), endorsementName: reader.sized() },
+    boot: reader.sized().toString(),
   };
   if (!reader.atEnd) throw reader.damaged('there is more in its mark than this version knows');
   return mark;
 }
 
 /**
- * How a vault stands to the TPM's counter. `unprotected`: neither has a mark of the other. `restored`: the vault is older than the TPM
- * knows it to be. `counter-lost`: the TPM does not have the counter that the vault remembers: it was cleared, or is another one.
+ * How a vault stands to the TPM's counter. `restored`: the vault is older than the TPM knows it to be. `counter-removed`: this TPM made
+ * the counter and has it no longer, or another in its place. `counter-lost`: the TPM was cleared, or is another one.
  */
-export type Freshness = 'current' | 'unprotected' | 'restored' | 'counter-lost';
+export type Freshness = 'current' | 'restored' | 'counter-removed' | 'counter-lost';
 
-/**
- * Compares a vault's mark with the TPM.
- * @param vault what tells this vault from every other, not secret
- */
-export async function freshnessOf(esys: Esys, vault: Buffer, mark: StateMark | undefined): Promise<Freshness> {
-  if (mark === undefined) return (await findCounter(esys, 'state', vault)) === undefined ? 'unprotected' : 'restored';
-  const value = await counterValue(esys, mark.counter);
-  // A power cut between the vault's write and the counter's leaves the vault one ahead.
-  if (value === undefined || mark.value > value + 1n) return 'counter-lost';
-  return mark.value < value ? 'restored' : 'current';
+/** Compares what a vault keeps with the TPM. */
+export async function freshnessOf(esys: Esys, state: MarkedState): Promise<Freshness> {
+  const standing = await standingOf(esys, state);
+  if (typeof standing === 'string') return standing;
+  return state.mark.value < standing.value ? 'restored' : 'current';
 }
 
-async function counterValue(esys: Esys, counter: NvCounter): Promise<bigint | undefined> {
+interface Standing {
+  readonly key: StorageKey;
+  readonly value: bigint;
+}
+
+async function standingOf(esys: Esys, { mark, authorisation }: MarkedState): Promise<Standing | 'counter-removed' | 'counter-lost'> {
+  const key = await storageKeyOf(esys, mark.key);
+  if (key === undefined) return 'counter-lost';
   try {
-    return await readCounter(esys, await provideStorageKey(esys), counter);
+    const value = await readCounter(esys, key, mark.counter, authorisation);
+    // A power cut between the vault's write and the counter's leaves the vault one ahead.
+    return mark.value > value + 1n ? 'counter-removed' : { key, value };
   } catch (thrown) {
-    if (thrown instanceof SesameError && thrown.code === 'tpm-counter-replaced') return undefined;
+    const isGone = thrown instanceof SesameError && thrown.code === 'tpm-counter-replaced';
+    if (isGone || isAuthFailure(thrown)) return 'counter-removed';
+    throw thrown;
+  }
+}
+
+async function storageKeyOf(esys: Esys, enrolled: EnrolledKey): Promise<StorageKey | undefined> {
+  try {
+    return await enrolledStorageKey(esys, 'the mark of the vault', enrolled);
+  } catch (thrown) {
+    if (thrown instanceof SesameError && (thrown.code === 'tpm-cleared' || thrown.code === 'tpm-replaced')) return undefined;
     throw thrown;
   }
 }
 
 export interface Advance {
-  /** What tells this vault from every other, not secret. */
-  readonly vault: Buffer;
-  /** The vault's present mark. */
-  readonly mark: StateMark | undefined;
+  readonly memory: SecretMemory;
+  /** Where the vault is, not secret: what tells its counter from those of other vaults. */
+  readonly place: Buffer;
+  /** What the vault keeps at present. */
+  readonly state: MarkedState | undefined;
   readonly auditSequence: number;
-  /** Writes a mark into the vault, on the disk when it returns. */
-  readonly note: (mark: StateMark) => void;
+  /** The kernel's boot_id. */
+  readonly boot: string;
+  /** Leaves a mark of this very boot as it is, because NV memory wears out. */
+  readonly onceABoot: boolean;
+  /** Writes into the vault, on the disk when it returns. What it is given stays the caller's. */
+  readonly note: (state: MarkedState) => void;
 }
 
 /** Makes every copy of the vault that exists until now an old one: first the vault notes the next value, then the TPM counts. */
-export async function advanceState(esys: Esys, { vault, mark, auditSequence, note }: Advance): Promise<void> {
-  const key = await provideStorageKey(esys);
-  const counter = await provideCounter(esys, 'state', vault);
-  let value = await readCounter(esys, key, counter);
+export async function advanceState(esys: Esys, advance: Advance): Promise<void> {
+  const { state, auditSequence, boot, onceABoot, note } = advance;
+  const standing = state && (await standingOf(esys, state));
+  if (state === undefined || standing === undefined || typeof standing === 'string') return await beginState(esys, advance);
+  const { mark, authorisation } = state;
+  const { key } = standing;
+  let { value } = standing;
   // What a power cut left the vault ahead is counted first, or a copy from that moment would stay as good as the vault.
-  if (mark !== undefined && mark.value === value + 1n && mark.counter.name.equals(counter.name)) {
-    await incrementCounter(esys, counter);
+  if (mark.value > value) {
+    await incrementCounter(esys, key, mark.counter, authorisation);
     value += 1n;
   }
-  note({ value: value + 1n, counter, auditSequence });
-  await incrementCounter(esys, counter);
+  if (onceABoot && mark.boot === boot && mark.value === value) return;
+  note({ mark: { ...mark, value: value + 1n, auditSequence, boot }, authorisation });
+  await incrementCounter(esys, key, mark.counter, authorisation);
+}
+
+/** A counter that is new makes old whatever had none or another one. */
+async function beginState(esys: Esys, { memory, place, auditSequence, boot, note }: Advance): Promise<void> {
+  const key = await provideStorageKey(esys);
+  const enrolled = { handle: key.handle, name: key.name, endorsementName: await endorsementName(esys) };
+  const authorisation = newCounterAuthorisation(memory);
+  try {
+    const counter = await makeStateCounter(esys, key, place, authorisation);
+    const value = await readCounter(esys, key, counter, authorisation);
+    note({ mark: { value, counter, key: enrolled, auditSequence, boot }, authorisation });
+  } finally {
+    authorisation.release();
+  }
 }

@@ -4,13 +4,12 @@ import { type Esys, esysPassword } from '../linux/tss2/esys.ts';
 import { responseOf } from '../linux/tss2/response-code.ts';
 import type { SecretBytes, SecretMemory } from '../memory/secret-bytes.ts';
 import { TPM_RC, TPM_SE_POLICY, TPMA_SESSION, tpmResponse } from './constants.ts';
-import { startSaltedSession, TPM_SE_HMAC } from './session.ts';
+import { longestAuthValue, startSaltedSession, TPM_SE_HMAC, withAuthValue } from './session.ts';
 import type { StorageKey } from './storage-key.ts';
 import { sealedDataTemplate } from './templates.ts';
-import { secretStructure, u16, u32 } from './wire.ts';
+import { secretStructure, u32 } from './wire.ts';
 
-/** An authorisation value is at most as long as the digest of the object's name: SHA-256. */
-export const longestPin = 32;
+export const longestPin = longestAuthValue;
 
 /** What a TPM sealed, as it marshals it; `tpm2_load` takes both. */
 export interface SealedData {
@@ -76,13 +75,11 @@ export async function unseal(
 ): Promise<SecretBytes | undefined> {
   const [object] = await esys.run('Load', key.object, [esysPassword], sealed.privateArea, sealed.publicArea);
   try {
-    if (pin !== undefined) setPin(esys, object, pin);
-    return await unsealLoaded(esys, memory, key, object, assertPolicy);
+    return await withAuthValue(esys, object, pin, () => unsealLoaded(esys, memory, key, object, assertPolicy));
   } catch (thrown) {
     if (pin !== undefined && tpmResponse(responseOf(thrown)) === TPM_RC.AUTH_FAIL) return undefined;
     throw thrown;
   } finally {
-    if (pin !== undefined) esys.setAuth(object, Buffer.concat([u16(longestPin), Buffer.alloc(longestPin)]));
     await esys.flush(object);
   }
 }
@@ -104,17 +101,6 @@ async function unsealLoaded(esys: Esys, memory: SecretMemory, key: StorageKey, o
     } finally {
       await esys.flush(session);
     }
-  }
-}
-
-function setPin(esys: Esys, object: number, pin: SecretBytes): void {
-  const auth = secretStructure(2 + pin.length);
-  try {
-    auth.writeUInt16BE(pin.length);
-    auth.set(pin.bytes, 2);
-    esys.setAuth(object, auth);
-  } finally {
-    auth.fill(0);
   }
 }
 

@@ -27,6 +27,9 @@ export async function copyEntries(from: Vault, to: Vault, onBatch?: (copied: num
   if (copied !== expected || to.count() !== expected) {
     throw SesameError.of('vault-busy', { profile: from.profile, operation: 'a change during the copy' });
   }
-  for (const [name, value] of from.state()) to.setState(name, value);
+  for (const [name, value] of from.state()) {
+    to.setState(name, value);
+    value.fill(0);
+  }
   return copied;
 }

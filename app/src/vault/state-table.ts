@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { Connection } from './database.ts';
 
-/** A table of ours beside upstream's, which ignores it. It holds what a vault knows of itself, none of it secret. */
+/** A table of ours beside upstream's, which ignores it. It holds what a vault knows of itself; whoever reads or writes something secret wipes it. */
 const schema = 'CREATE TABLE IF NOT EXISTS open_sesame_state (name TEXT PRIMARY KEY, value BLOB NOT NULL)';
 
 /** Longest value, in bytes. */

@@ -250,7 +250,7 @@ export class Vault {
 
   /**
    * Notes something that the vault knows of itself, on the disk when this returns.
-   * @param value at most 1024 bytes, not secret
+   * @param value at most 1024 bytes
    */
   setState(name: string, value: Buffer): void {
     this.#session.use((_, connection) => writeState(connection, name, value));

@@ -297,7 +297,7 @@ describe('a counter in the NV memory', () => {
       const key = await provideStorageKey(esys);
       const counter = await provideCounter(esys, 'state', vault);
       const before = await readCounter(esys, key, counter);
-      await incrementCounter(esys, counter);
+      await incrementCounter(esys, key, counter);
       return [before, await readCounter(esys, key, counter)];
     });
     assert.equal(values[1], (values[0] ?? 0n) + 1n);

@@ -5,6 +5,7 @@ import type { Evidence, Keyring, RekeyChange } from '../../factors/keyring.ts';
 import type { AuthPolicy } from '../../factors/policy.ts';
 import type { SecretBytes } from '../../memory/secret-bytes.ts';
 import { beginGeneration, copyEntries, type Generation } from '../../vault/generation.ts';
+import type { Vault } from '../../vault/vault.ts';
 import type { VaultSet } from './vault-set.ts';
 
 export interface NewVault {
@@ -32,6 +33,9 @@ export interface Rekeyed {
   readonly recoveryKey: SecretBytes | undefined;
 }
 
+/** Told of a vault that is new, before anybody can see it. The vault is not initialised when this throws. */
+export type VaultCreated = (profile: string, vault: Vault, directory: string) => Promise<void>;
+
 /**
  * What makes or replaces a vault's master key. Database and factor files appear together, by the one rename of a generation: a
  * crash leaves what was there before, or all of the new.
@@ -39,10 +43,12 @@ export interface Rekeyed {
 export class KeyChanges {
   readonly #keyring: Keyring;
   readonly #vaults: VaultSet;
+  readonly #created: VaultCreated;
 
-  constructor(keyring: Keyring, vaults: VaultSet) {
+  constructor(keyring: Keyring, vaults: VaultSet, created: VaultCreated) {
     this.#keyring = keyring;
     this.#vaults = vaults;
+    this.#created = created;
   }
 
   /**
@@ -58,7 +64,7 @@ export class KeyChanges {
         targetDirectory: generation.directory,
       });
       try {
-        this.#vaults.create(profile, masterKey, generation.directory).close();
+        await this.#createVault(profile, masterKey, generation.directory);
         generation.commit([]);
         return recoveryKey;
       } catch (thrown) {
@@ -97,6 +103,15 @@ export class KeyChanges {
         throw thrown;
       }
     });
+  }
+
+  async #createVault(profile: string, masterKey: SecretBytes, directory: string): Promise<void> {
+    const vault = this.#vaults.create(profile, masterKey, directory);
+    try {
+      await this.#created(profile, vault, directory);
+    } finally {
+      vault.close();
+    }
   }
 
   async #copyEntries(profile: string, masterKey: SecretBytes, directory: string): Promise<number> {

@@ -8,6 +8,7 @@ import type { Configuration } from '../../config/configuration.ts';
 import { assert, describe } from '../../core/errors.ts';
 import { Keyring } from '../../factors/keyring.ts';
 import { builtInFactors } from '../../factors/registry.ts';
+import { bootId } from '../../linux/boot.ts';
 import { discardTemporaries, ensureDirectory } from '../../linux/files.ts';
 import { lockDirectory } from '../../linux/lock.ts';
 import type { DaemonName } from '../daemon-name.ts';
@@ -82,6 +83,7 @@ async function start(foundation: Foundation): Promise<Service> {
     vaults,
     tpm: binding.tpm,
     mode: () => binding.rollbackMode,
+    boot: bootId(),
     auditSequence: async () => (await connected().request('profile-status', {})).body.audit.sequence,
     auditor,
     logger,
@@ -90,7 +92,7 @@ async function start(foundation: Foundation): Promise<Service> {
     memory,
     keyring,
     vaults,
-    keyChanges: new KeyChanges(keyring, vaults),
+    keyChanges: new KeyChanges(keyring, vaults, (...created) => rollback.initialised(...created)),
     auditor,
     rollback,
     suite: () => configuration().crypto,

@@ -3,12 +3,14 @@ import type { Sender } from '../../bus/handler.ts';
 import { SesameError } from '../../core/errors.ts';
 import type { Logger } from '../../core/log.ts';
 import { readEnrolment } from '../../factors/enrolment.ts';
+import type { Evidence } from '../../factors/keyring.ts';
 import type { SecretMemory } from '../../memory/secret-bytes.ts';
-import { advanceState, type Freshness, freshnessOf, parseMark, type StateMark, serialiseMark } from '../../tpm/rollback.ts';
+import { advanceState, type Freshness, freshnessOf, type MarkedState } from '../../tpm/rollback.ts';
 import type { Tpm } from '../../tpm/tpm.ts';
 import { databasePath } from '../../vault/paths.ts';
 import type { Vault } from '../../vault/vault.ts';
 import type { Auditor } from './auditor.ts';
+import { readMarkedState, writeMarkedState } from './marked-state.ts';
 import type { VaultSet } from './vault-set.ts';
 
 /** What happens when a vault turns out to be an older copy. */
@@ -19,26 +21,34 @@ export interface RollbackGuardOptions {
   readonly vaults: VaultSet;
   readonly tpm: Tpm;
   readonly mode: () => RollbackMode;
+  /** The kernel's boot_id. */
+  readonly boot: string;
   /** Sequence number of the newest audit entry. */
   readonly auditSequence: () => Promise<number>;
   readonly auditor: Auditor;
   readonly logger: Logger;
 }
 
-const markName = 'rollback-mark';
-
 /** What is known of a vault before it counts as open. */
 export interface Admission {
   readonly sender: Sender;
-  readonly mark: StateMark | undefined;
   readonly auditSequence: number;
-  /** Whether it was compared with the TPM already. */
-  readonly checked: boolean;
+  /** What the comparison with the TPM gave, where it was made already. */
+  readonly checked: { readonly finding: Finding | undefined } | undefined;
+}
+
+interface Finding {
+  readonly error: SesameError;
+  /** Whether the mode `refuse` refuses for it. */
+  readonly refusable: boolean;
+  /** For the audit chain. */
+  readonly outcome: string;
 }
 
 /**
- * Notices that the state directory was put back to an older copy: each time a vault is opened or its factors change, vault and TPM count
- * together, and a copy from before then lags behind. It guards vaults with a TPM factor, and every vault where the mode is `refuse`.
+ * Notices that the state directory was put back to an older copy: once a boot, when a vault is opened, and each time its factors change,
+ * vault and TPM count together, and a copy from before then lags behind. It guards vaults with a TPM factor, and every vault where the
+ * mode is `refuse`.
  */
 export class RollbackGuard {
   readonly #options: RollbackGuardOptions;
@@ -49,35 +59,63 @@ export class RollbackGuard {
   }
 
   /**
-   * Called before anybody may use a vault. In the mode `refuse` it is compared with the TPM now, otherwise once it is open.
+   * Marks a vault before it appears, so that no copy of it is without a mark.
+   * @param directory where its files are being prepared
+   * @throws SesameError in the mode `refuse`, when the TPM cannot count
+   */
+  async initialised(profile: string, vault: Vault, directory: string): Promise<void> {
+    if (!this.#guards(profile, undefined, directory)) return;
+    try {
+      await this.#advance(profile, vault, await this.#options.auditSequence(), false);
+    } catch (thrown) {
+      if (this.#options.mode() === 'refuse' || !(thrown instanceof SesameError)) throw thrown;
+      this.#options.logger.warn(thrown.message, { profile, code: thrown.code });
+    }
+  }
+
+  /**
+   * Called before anybody may use a vault. In the mode `refuse` it is compared with the TPM now, otherwise once it is open. Who shows the
+   * recovery key is let in, whatever the comparison gives.
    * @param open gives the vault, which is closed again
    * @returns what `opened` needs, or undefined when the vault is not guarded
-   * @throws SesameError vault-restored, audit-restored; and what `open` throws
+   * @throws SesameError vault-restored, vault-unmarked, tpm-state-removed, audit-restored; and what `open` throws
    */
-  async admit(profile: string, open: () => Vault, sender: Sender): Promise<Admission | undefined> {
-    const mark = this.#readMark(open());
-    if (!this.#guards(profile, mark)) return undefined;
-    const admission = { sender, mark, auditSequence: await this.#options.auditSequence() };
-    if (this.#options.mode() !== 'refuse') return { ...admission, checked: false };
-    const finding = await this.#check(profile, admission);
-    if (finding?.refusable === true) throw finding.error;
-    return { ...admission, checked: true };
+  async admit(
+    profile: string,
+    open: () => Vault,
+    evidence: readonly Evidence[],
+    sender: Sender,
+  ): Promise<Admission | undefined> {
+    const state = this.#readClosing(open());
+    try {
+      if (!this.#guards(profile, state)) return undefined;
+      const auditSequence = await this.#options.auditSequence();
+      if (this.#options.mode() !== 'refuse') return { sender, auditSequence, checked: undefined };
+      const finding = await this.#check(profile, state, auditSequence, sender);
+      const recovered = evidence.some(({ factor }) => factor === 'recovery');
+      if (finding?.refusable === true && !recovered) throw finding.error;
+      return { sender, auditSequence, checked: { finding } };
+    } finally {
+      state?.authorisation.release();
+    }
   }
 
   /** Called when a vault counts as open, with its entry on the disk: from here on every copy that exists is an old one. Nobody waits. */
   opened(profile: string, admission: Admission | undefined): void {
     if (admission === undefined) return;
-    this.#later(profile, async () => {
-      if (!admission.checked) await this.#check(profile, admission);
-      await this.#advance(profile, admission.auditSequence);
+    const { sender, auditSequence, checked } = admission;
+    this.#later(profile, async (vault) => {
+      const finding = checked === undefined ? await this.#checkOpen(profile, vault, auditSequence, sender) : checked.finding;
+      await this.#advance(profile, vault, auditSequence, finding === undefined);
     });
   }
 
   /** Called after the factors of an open vault were changed. Nobody waits. */
   factorsChanged(profile: string): void {
-    this.#later(profile, async () => {
-      const mark = this.#markOf(await this.#options.vaults.require(profile));
-      if (this.#guards(profile, mark)) await this.#advance(profile, mark?.auditSequence ?? 0);
+    this.#later(profile, async (vault) => {
+      const state = this.#read(vault);
+      state?.authorisation.release();
+      if (this.#guards(profile, state)) await this.#advance(profile, vault, state?.mark.auditSequence ?? 0, false);
     });
   }
 
@@ -86,14 +124,29 @@ export class RollbackGuard {
     await this.#advancing;
   }
 
-  #guards(profile: string, mark: StateMark | undefined): boolean {
+  #guards(profile: string, state: MarkedState | undefined, directory = this.#options.vaults.directory): boolean {
     const mode = this.#options.mode();
     if (mode === 'off') return false;
-    return mode === 'refuse' || mark !== undefined || this.#enrolment(profile).enrolled.has('tpm');
+    if (mode === 'refuse' || state !== undefined) return true;
+    return readEnrolment(this.#options.memory, directory, profile).enrolled.has('tpm');
   }
 
-  async #check(profile: string, { sender, mark, auditSequence }: Omit<Admission, 'checked'>): Promise<Finding | undefined> {
-    const finding = await this.#finding(profile, mark, auditSequence);
+  async #checkOpen(profile: string, vault: Vault, auditSequence: number, sender: Sender): Promise<Finding | undefined> {
+    const state = this.#read(vault);
+    try {
+      return await this.#check(profile, state, auditSequence, sender);
+    } finally {
+      state?.authorisation.release();
+    }
+  }
+
+  async #check(
+    profile: string,
+    state: MarkedState | undefined,
+    auditSequence: number,
+    sender: Sender,
+  ): Promise<Finding | undefined> {
+    const finding = await this.#finding(profile, state, auditSequence);
     if (finding === undefined) return undefined;
     const { error, outcome } = finding;
     const { logger, auditor } = this.#options;
@@ -102,11 +155,13 @@ export class RollbackGuard {
     return finding;
   }
 
-  async #finding(profile: string, mark: StateMark | undefined, auditSequence: number): Promise<Finding | undefined> {
-    const vault = this.#enrolment(profile).context.salt;
+  async #finding(profile: string, state: MarkedState | undefined, auditSequence: number): Promise<Finding | undefined> {
+    if (state === undefined) {
+      return { error: SesameError.of('vault-unmarked', { profile }), refusable: true, outcome: 'unmarked' };
+    }
     let freshness: Freshness;
     try {
-      freshness = await this.#options.tpm.converse((esys) => freshnessOf(esys, vault, mark));
+      freshness = await this.#options.tpm.converse((esys) => freshnessOf(esys, state));
     } catch (thrown) {
       if (!(thrown instanceof SesameError)) throw thrown;
       // The other factors must open a vault without its TPM, so this is no reason to refuse.
@@ -114,23 +169,26 @@ export class RollbackGuard {
     }
     switch (freshness) {
       case 'restored':
-        return { error: SesameError.of('vault-restored', { profile }), refusable: true, outcome: 'restored' };
+        return { error: SesameError.of('vault-restored', { profile }), refusable: true, outcome: freshness };
+      case 'counter-removed':
+        return { error: SesameError.of('tpm-state-removed', { profile }), refusable: true, outcome: freshness };
       case 'counter-lost':
-        return { error: SesameError.of('tpm-state-lost', { profile }), refusable: false, outcome: 'counter-lost' };
+        return { error: SesameError.of('tpm-state-lost', { profile }), refusable: false, outcome: freshness };
       case 'current':
-      case 'unprotected':
         break;
     }
-    if (mark === undefined || auditSequence >= mark.auditSequence) return undefined;
-    const error = SesameError.of('audit-restored', { found: auditSequence, expected: mark.auditSequence });
+    const { auditSequence: expected } = state.mark;
+    if (auditSequence >= expected) return undefined;
+    const error = SesameError.of('audit-restored', { found: auditSequence, expected });
     return { error, refusable: true, outcome: 'audit-restored' };
   }
 
   /** One after the other, and what is no SesameError is a bug, and fatal as everywhere. */
-  #later(profile: string, work: () => Promise<void>): void {
+  #later(profile: string, work: (vault: Vault) => Promise<void>): void {
     this.#advancing = this.#advancing.then(async () => {
       try {
-        await work();
+        // A new generation takes along what the old one has noted, and nothing that it notes afterwards.
+        await this.#options.vaults.undisturbed(profile, work);
       } catch (thrown) {
         if (!(thrown instanceof SesameError)) throw thrown;
         // A vault that was locked in the meantime is marked when it is opened again.
@@ -139,36 +197,28 @@ export class RollbackGuard {
     });
   }
 
-  async #advance(profile: string, auditSequence: number): Promise<void> {
-    const { vaults, tpm } = this.#options;
-    const mark = this.#markOf(await vaults.require(profile));
-    const { salt } = this.#enrolment(profile).context;
-    const note = (next: StateMark): void => vaults.current(profile).setState(markName, serialiseMark(next));
-    await tpm.converse((esys) => advanceState(esys, { vault: salt, mark, auditSequence, note }));
+  async #advance(profile: string, vault: Vault, auditSequence: number, onceABoot: boolean): Promise<void> {
+    const { memory, vaults, tpm, boot } = this.#options;
+    const place = Buffer.from(databasePath(vaults.directory, profile));
+    const state = this.#read(vault);
+    const note = (next: MarkedState): void => writeMarkedState(vault, next);
+    try {
+      await tpm.converse((esys) => advanceState(esys, { memory, place, state, auditSequence, boot, onceABoot, note }));
+    } finally {
+      state?.authorisation.release();
+    }
   }
 
-  #readMark(vault: Vault): StateMark | undefined {
+  #readClosing(vault: Vault): MarkedState | undefined {
     try {
-      return this.#markOf(vault);
+      return this.#read(vault);
     } finally {
       vault.close();
     }
   }
 
-  #markOf(vault: Vault): StateMark | undefined {
-    const bytes = vault.state().get(markName);
-    return bytes && parseMark(databasePath(this.#options.vaults.directory, vault.profile), bytes);
+  #read(vault: Vault): MarkedState | undefined {
+    const { memory, vaults } = this.#options;
+    return readMarkedState(memory, databasePath(vaults.directory, vault.profile), vault);
   }
-
-  #enrolment(profile: string): ReturnType<typeof readEnrolment> {
-    return readEnrolment(this.#options.memory, this.#options.vaults.directory, profile);
-  }
-}
-
-interface Finding {
-  readonly error: SesameError;
-  /** Whether the mode `refuse` refuses for it. */
-  readonly refusable: boolean;
-  /** For the audit chain. */
-  readonly outcome: string;
 }

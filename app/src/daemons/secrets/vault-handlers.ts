@@ -175,7 +175,7 @@ export async function unlockVault(
       return { body: unlocked };
     }
     const { masterKey } = unlocked;
-    admission = await admitted(rollback, vaults, profile, masterKey, sender);
+    admission = await admitted(rollback, vaults, profile, masterKey, evidence, sender);
     requireNoLock(masterKey);
     vaults.unlock(profile, masterKey);
   } catch (thrown) {
@@ -195,10 +195,11 @@ async function admitted(
   vaults: VaultSet,
   profile: string,
   masterKey: SecretBytes,
+  evidence: readonly Evidence[],
   sender: Sender,
 ): Promise<Admission | undefined> {
   try {
-    return await rollback.admit(profile, () => vaults.open(profile, masterKey), sender);
+    return await rollback.admit(profile, () => vaults.open(profile, masterKey), evidence, sender);
   } catch (thrown) {
     masterKey.release();
     throw thrown;

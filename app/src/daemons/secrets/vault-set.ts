@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { existsSync, readdirSync } from 'node:fs';
 import type { Clock } from '../../core/clock.ts';
-import { SesameError } from '../../core/errors.ts';
+import { assert, SesameError } from '../../core/errors.ts';
 import type { Logger } from '../../core/log.ts';
 import { readEnrolment } from '../../factors/enrolment.ts';
 import type { SecretBytes, SecretMemory } from '../../memory/secret-bytes.ts';
@@ -35,6 +35,8 @@ export class VaultSet {
   readonly #lastLock = new Map<string, number>();
   /** Profiles whose generation is being replaced. */
   readonly #replacing = new Map<string, Promise<void>>();
+  /** Profiles whose generation must not be replaced for a moment. */
+  readonly #undisturbed = new Map<string, Promise<void>>();
 
   constructor(options: VaultSetOptions) {
     this.#options = options;
@@ -173,9 +175,28 @@ export class VaultSet {
     const ended = Promise.withResolvers<void>();
     this.#replacing.set(profile, ended.promise);
     try {
+      await this.#undisturbed.get(profile);
       return await work();
     } finally {
       this.#replacing.delete(profile);
+      ended.resolve();
+    }
+  }
+
+  /**
+   * Works on the vault of an unlocked profile, which keeps its generation meanwhile. One at a time per profile.
+   * @throws SesameError vault-not-initialised, vault-locked, and those of the work
+   */
+  async undisturbed<Result>(profile: string, work: (vault: Vault) => Promise<Result>): Promise<Result> {
+    while (this.#replacing.has(profile)) await this.#replacing.get(profile);
+    const { vault } = this.#require(profile);
+    assert(!this.#undisturbed.has(profile), 'one at a time');
+    const ended = Promise.withResolvers<void>();
+    this.#undisturbed.set(profile, ended.promise);
+    try {
+      return await work(vault);
+    } finally {
+      this.#undisturbed.delete(profile);
       ended.resolve();
     }
   }

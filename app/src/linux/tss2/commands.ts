@@ -33,6 +33,7 @@ export const commands = {
   NV_DefineSpace: { inputs: ['u32', 'sessions', 'TPM2B_AUTH', 'TPM2B_NV_PUBLIC'], outputs: ['u32'] },
   NV_Increment: { inputs: ['u32', 'u32', 'sessions'], outputs: [] },
   NV_Read: { inputs: ['u32', 'u32', 'sessions', 'u16', 'u16'], outputs: ['TPM2B_MAX_NV_BUFFER'] },
+  NV_UndefineSpace: { inputs: ['u32', 'u32', 'sessions'], outputs: [] },
   PCR_Event: { inputs: ['u32', 'sessions', 'TPM2B_EVENT'], outputs: ['TPML_DIGEST_VALUES'] },
   PCR_Read: { inputs: ['sessions', 'TPML_PCR_SELECTION'], outputs: ['u32', 'TPML_PCR_SELECTION', 'TPML_DIGEST'] },
   PolicyAuthorize: {

@@ -66,7 +66,7 @@ class Workplace {
     const common = { memory, directory: this.directory, clock: systemClock, logger: new RecordingLogger() };
     this.vaults = new VaultSet({ ...common, idleCloseMs: () => 1000 });
     this.#keyring = new Keyring({ ...common, opensVault: () => false });
-    this.keyChanges = new KeyChanges(this.#keyring, this.vaults);
+    this.keyChanges = new KeyChanges(this.#keyring, this.vaults, async () => undefined);
     this.#auditor = new Auditor(() => this.bus, common.logger);
     writeFileSync(join(this.directory, 'config.toml'), rules);
     const paths = resolvePaths(
