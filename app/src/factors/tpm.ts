@@ -28,7 +28,7 @@ export interface TpmFactorOptions {
   readonly policy?: () => NewPolicy['kind'];
   /** What this machine says of its boot; see observeBoot, which it is when absent. */
   readonly observe?: ObserveBoot;
-  /** Told when a vault opens and its file could not be brought up to date, which the next unlock tries again. */
+  /** Told when a vault opens and neither TPM nor file could be brought up to date, which the next unlock tries again. */
   readonly onOutdated?: (profile: string, error: SesameError) => void;
   /** Told of the sealed key of a profile whenever it was made or unsealed. It stays the factor's. */
   readonly onKey: (profile: string, sealedKey: SecretBytes, origin: 'made' | 'unsealed') => Promise<void>;
@@ -86,12 +86,13 @@ export function tpmFactor(options: TpmFactorOptions): Factor {
       checkPin(pin);
       const unsealed = await tpm.converse((esys) => unsealKey(esys, enrolment, { memory, profile, path, pin, observe }));
       if (unsealed === undefined) return undefined;
-      const { secret: sealedKey, update } = unsealed;
+      const { secret: sealedKey, update, unsettled } = unsealed;
       try {
         await onKey(profile, sealedKey, 'unsealed');
         const piece = withKek(context, sealedKey, (kek) => unwrapKey(memory, kek, { path, bytes: enrolment.wrappedKey }));
         if (piece === undefined)
           throw SesameError.of('file-damaged', { path, reason: 'what is sealed in it does not open the rest of it' });
+        if (unsettled !== undefined) options.onOutdated?.(profile, unsettled);
         if (update !== undefined)
           bringUpToDate(path, { ...enrolment, ...update }, (error) => options.onOutdated?.(profile, error));
         return piece;

@@ -73,6 +73,8 @@ export interface Unsealed {
   readonly secret: SecretBytes;
   /** What the file should say from now on, when a boot state has unsealed that was approved after the one before. */
   readonly update: Pick<TpmEnrolment, 'values' | 'authorisation'> | undefined;
+  /** Why the TPM could not revoke what is older, which the next unlock tries again. */
+  readonly unsettled: SesameError | undefined;
 }
 
 /**
@@ -92,12 +94,26 @@ export async function unsealKey(esys: Esys, enrolment: SealedKey, options: Unsea
     await policy.assert(session);
     if (enrolment.hasPin) await esys.run('PolicyAuthValue', session, []);
   };
+  let secret: SecretBytes | undefined;
   try {
-    const secret = await unseal(esys, memory, key, enrolment.sealed, assertPolicy, pin);
-    return secret && { secret, update: await settle(esys, key, enrolment, part, policy.approval) };
+    secret = await unseal(esys, memory, key, enrolment.sealed, assertPolicy, pin);
   } catch (thrown) {
     throw await explained(esys, enrolment, part, options, thrown);
   }
+  if (secret === undefined) return undefined;
+  try {
+    return { secret, update: await settle(esys, key, enrolment, part, policy.approval), unsettled: undefined };
+  } catch (thrown) {
+    if (thrown instanceof SesameError && isBusy(thrown)) return { secret, update: undefined, unsettled: thrown };
+    secret.release();
+    throw thrown;
+  }
+}
+
+/** Whether the TPM's NV memory takes no write for the moment: it was written too often, or it is locked until the next boot. */
+function isBusy(error: SesameError): boolean {
+  const response = tpmResponse(responseOf(error));
+  return response === TPM_RC.NV_RATE || response === TPM_RC.NV_UNAVAILABLE || response === TPM_RC.NV_LOCKED;
 }
 
 /** Notes that an approved boot state works: the TPM revokes what was approved before it. */

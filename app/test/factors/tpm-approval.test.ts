@@ -18,6 +18,7 @@ import type { ObservedBoot } from '../../src/tpm/platform-boot.ts';
 import type { ObserveBoot } from '../../src/tpm/sealed-key.ts';
 import { Tpm } from '../../src/tpm/tpm.ts';
 import { SoftwareTpm } from '../support/swtpm.ts';
+import { TpmProxy } from '../support/tpm-proxy.ts';
 import { realBoot } from '../tpm/event-log-fixture.ts';
 import { evidence, Fixture, failsWith, masterKeyOf, memory, password, reveal } from './fixture.ts';
 
@@ -28,18 +29,29 @@ const byTpm = (pin?: string) =>
 
 const nothingObserved: ObservedBoot = { platform: 'unknown', record: undefined, logged: undefined, problem: undefined };
 
+const nvIncrement = 0x134;
+
+/** What a TPM answers that does not do as it was told: its response code alone. */
+function refusal(code: number): Buffer {
+  const answer = Buffer.from('80010000000a00000000', 'hex');
+  answer.writeUInt32BE(code, 6);
+  return answer;
+}
+
 /** A vault that opens in boot states which it has approved. Version n of the system extends PCR 4 n times. */
 class ApprovalFixture extends Fixture {
   readonly chip: SoftwareTpm;
   readonly tpm: Tpm;
   readonly factor: Factor;
   readonly outdated: string[] = [];
+  /** Where the TPM is, if not at the other end of the fixture's own. */
+  tcti: string | undefined;
   observe: ObserveBoot = () => nothingObserved;
 
   constructor(chip: SoftwareTpm) {
     super();
     this.chip = chip;
-    this.tpm = new Tpm({ tcti: () => chip.tcti, logger: new RecordingLogger() });
+    this.tpm = new Tpm({ tcti: () => this.tcti ?? chip.tcti, logger: new RecordingLogger() });
     this.factor = tpmFactor({
       tpm: this.tpm,
       selection: () => selection,
@@ -115,6 +127,48 @@ describe('a tpm factor whose vault approves boot states', () => {
       assert.equal(await fixture.opens(), masterKey);
     }
     assert.ok(readFileSync(fixture.path('tpm-enrollment')).equals(file));
+  });
+
+  it('opens although the TPM does not count for the moment, and revokes what is older at the next unlock', async () => {
+    const { masterKey } = await fixture.initialise([byTpm()]);
+    await fixture.approve(masterKey, version(2), 'two');
+    await boots(2);
+    const proxy = await TpmProxy.start(chip);
+    try {
+      fixture.tcti = proxy.tcti;
+      // TPM_RC_NV_RATE, TPM_RC_NV_UNAVAILABLE, TPM_RC_NV_LOCKED.
+      for (const busy of [0x920, 0x923, 0x148]) {
+        proxy.answers.set(nvIncrement, refusal(busy));
+        await proxy.apply();
+        assert.equal(await fixture.opens(), masterKey);
+        assert.deepEqual(fixture.outdated.splice(0), ['tpm-command-failed']);
+        assert.equal(fixture.labels.at(-1), 'two');
+        assert.equal(fixture.labels.length, 2);
+      }
+    } finally {
+      fixture.tcti = undefined;
+      await proxy.close();
+    }
+    assert.equal(await fixture.opens(), masterKey);
+    assert.deepEqual(fixture.labels, ['two']);
+  });
+
+  it('keeps no key when the TPM fails in another way after unsealing it', async () => {
+    const { masterKey } = await fixture.initialise([byTpm()]);
+    await fixture.approve(masterKey, version(2), 'two');
+    await boots(2);
+    const proxy = await TpmProxy.start(chip);
+    try {
+      fixture.tcti = proxy.tcti;
+      proxy.answers.set(nvIncrement, refusal(0x101)); // TPM_RC_FAILURE
+      await proxy.apply();
+      const pages = memory.status().pagesInUse;
+      await assert.rejects(fixture.opens(), failsWith('tpm-command-failed'));
+      assert.equal(memory.status().pagesInUse, pages);
+    } finally {
+      fixture.tcti = undefined;
+      await proxy.close();
+    }
   });
 
   it('opens after an update that was approved, and then no longer in the old state', async () => {

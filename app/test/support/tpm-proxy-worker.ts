@@ -19,14 +19,16 @@ function relay(client: Socket): void {
     command = data.readUInt32BE(6);
     commands.push(command);
     traffic.push(data);
-    chip.write(data);
+    const instead = answers.get(command);
+    if (instead === undefined) chip.write(data);
+    else client.write(instead);
   });
   chip.on('data', (data) => {
     answer = Buffer.concat([answer, data]);
     if (answer.length < headerBytes || answer.length < answer.readUInt32BE(2)) return;
     traffic.push(answer);
     const delay = delays.get(command) ?? delays.get(0) ?? 0;
-    void sleep(delay).then(() => client.writable && client.write(answers.get(command) ?? answer));
+    void sleep(delay).then(() => client.writable && client.write(answer));
   });
   client.on('close', () => chip.destroy());
   for (const socket of [client, chip]) socket.on('error', () => socket.destroy());

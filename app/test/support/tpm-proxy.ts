@@ -15,7 +15,7 @@ export class TpmProxy {
   readonly tcti: string;
   /** How long the answer to a command is held back, in ms, by its code. */
   readonly delays = new Map<number, number>();
-  /** What the program gets instead of an answer, by the code of the command. */
+  /** What the program gets at once, by the code of the command, which the TPM never sees. */
   readonly answers = new Map<number, Uint8Array>();
 
   private constructor(chip: SoftwareTpm, port: number) {
