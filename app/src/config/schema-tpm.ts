@@ -43,7 +43,7 @@ export const tpm = {
       enum: ['off', 'warn', 'refuse'],
       default: 'warn',
       description:
-        'What happens when a vault is an older copy than the TPM remembers: nothing, an entry in log and audit chain, or also no unlock. With "warn" it is looked for in vaults with a TPM factor.',
+        'What happens when a vault is an older copy than the TPM remembers: nothing, an entry in log and audit chain, or also no unlock but by the recovery key. With "warn" it is looked for in vaults with a TPM factor.',
     },
     cap_pcr: {
       ...pcr,

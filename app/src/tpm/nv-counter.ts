@@ -70,12 +70,7 @@ export async function counterObject(esys: Esys, { handle, name }: NvCounter): Pr
  * @param authorisation its authorisation value, where it is not empty
  * @throws SesameError tpm-counter-replaced
  */
-export async function readCounter(
-  esys: Esys,
-  key: StorageKey,
-  counter: NvCounter,
-  authorisation?: SecretBytes,
-): Promise<bigint> {
+export async function readCounter(esys: Esys, key: StorageKey, counter: NvCounter, authorisation?: SecretBytes): Promise<bigint> {
   const object = await counterObject(esys, counter);
   const [bytes] = await authenticated(esys, key, object, authorisation, (session) =>
     esys.run('NV_Read', object, object, [session], counterSize, 0),

@@ -82,7 +82,10 @@ interface Standing {
   readonly value: bigint;
 }
 
-async function standingOf(esys: Esys, { mark, authorisation }: MarkedState): Promise<Standing | 'counter-removed' | 'counter-lost'> {
+async function standingOf(
+  esys: Esys,
+  { mark, authorisation }: MarkedState,
+): Promise<Standing | 'counter-removed' | 'counter-lost'> {
   const key = await storageKeyOf(esys, mark.key);
   if (key === undefined) return 'counter-lost';
   try {

@@ -10,6 +10,9 @@ import { SoftwareTpm } from '../support/swtpm.ts';
 
 const secret = 'a value behind the TPM';
 
+/** The NV index of the only vault. */
+const stateCounter = '0x1805e01';
+
 /** A device whose version n extends PCR 7 n times, and whose vault opens by itself. */
 function configuration(tcti: string, more = ''): string {
   return `[global.tpm]\ntcti = "${tcti}"\npcrs = [7, 12]\n${more}\n[profiles.device]\nunlock = "tpm"\n`;
@@ -17,20 +20,23 @@ function configuration(tcti: string, more = ''): string {
 
 let chip: SoftwareTpm;
 let device: Device;
+let recoveryKey: string;
 before(async () => {
   chip = await SoftwareTpm.start();
 });
 after(() => chip.remove());
 beforeEach(async () => {
   await chip.reboot();
+  // No counters of earlier tests.
+  chip.tool('tpm2_clear');
   chip.extend(7);
 });
 afterEach(() => device.dispose());
 
 async function provision(more = ''): Promise<void> {
   device = await new Device(configuration(chip.tcti, more)).start();
-  const init = ['init', '-p', 'device', '--factor', 'password,tpm', '--password-stdin', '--no-recovery-key'];
-  await device.must(init, `${password}\n`);
+  const init = ['init', '-p', 'device', '--factor', 'password,tpm', '--password-stdin', '--json'];
+  recoveryKey = JSON.parse((await device.must(init, `${password}\n`)).toString()).recovery_key;
   await device.unlock();
   await device.must(['secret', 'set', '-p', 'device', 'name'], secret);
 }
@@ -194,13 +200,21 @@ describe(`${cuts} power cuts while the TPM opens the vault`, () => {
 
 describe('a state directory that was put back to an older copy', () => {
   const copy = () => join(device.home, 'copy-of-state');
+  const byPassword = () => device.sesame(['unlock', '-p', 'device', '--password-stdin'], `${password}\n`);
+  const byRecovery = () => device.sesame(['unlock', '-p', 'device', '--recovery-stdin'], `${recoveryKey}\n`);
 
-  /** A copy from before the vault was opened again. */
+  async function restart(): Promise<void> {
+    await switchOff();
+    await device.start();
+  }
+
+  /** A copy from before the factors were changed. */
   async function putBackOlderCopy(): Promise<void> {
     await switchOff();
     cpSync(device.stateDirectory, copy(), { recursive: true });
     await device.start();
     await opensByItself();
+    await device.must(['factor', 'replace', 'recovery', '-p', 'device']);
     await device.must(['secret', 'set', '-p', 'device', 'name'], 'a newer value');
     await switchOff();
     rmSync(device.stateDirectory, { recursive: true });
@@ -208,30 +222,73 @@ describe('a state directory that was put back to an older copy', () => {
     await device.start();
   }
 
+  async function isRecorded(outcome: string): Promise<void> {
+    const entry = new RegExp(`"action":"rollback-check"[^}]*"outcome":"${outcome}"`);
+    await device.eventually('the finding is in the chain', () => entry.test(JSON.stringify(device.auditEntries())));
+  }
+
   it('is reported in log and audit chain, and opens, with rollback = "warn"', async () => {
     await provision();
     await putBackOlderCopy();
     await opensByItself();
-    await device.eventually('the finding is in the chain', () =>
-      /"action":"rollback-check"[^}]*"outcome":"restored"/.test(JSON.stringify(device.auditEntries())),
-    );
+    await isRecorded('restored');
     assert.match(device.log('daemon-secrets'), /the vault of profile device is an older copy/);
     // From now on this copy is the one that counts.
     const reports = () => device.log('daemon-secrets').match(/is an older copy/g)?.length;
     const before = reports();
-    await switchOff();
-    await device.start();
+    await restart();
     await opensByItself();
     assert.equal(reports(), before);
   });
 
-  it('does not open with rollback = "refuse", by any factor, and says how to accept it', async () => {
+  it('does not open with rollback = "refuse" but by the recovery key, which leaves an entry', async () => {
     await provision('rollback = "refuse"');
     await putBackOlderCopy();
-    const refused = await device.sesame(['unlock', '-p', 'device', '--password-stdin'], `${password}\n`);
+    const refused = await byPassword();
     assert.equal(refused.code, 11, refused.stderr);
-    assert.match(refused.stderr, /older copy.*rollback = "warn"/);
+    assert.match(refused.stderr, /older copy.*recovery key/);
     assert.equal((await read()).code, 4);
+    const recovered = await byRecovery();
+    assert.equal(recovered.code, 0, recovered.stderr);
+    await isRecorded('restored');
+    await restart();
+    await opensByItself();
+  });
+
+  it('does not open with rollback = "refuse" because somebody removed the counter', async () => {
+    await provision('rollback = "refuse"');
+    await switchOff();
+    chip.tool('tpm2_nvundefine', '-C', 'o', stateCounter);
+    await device.start();
+    const refused = await byPassword();
+    assert.equal(refused.code, 11, refused.stderr);
+    assert.match(refused.stderr, /removed or made anew/);
+    assert.equal((await byRecovery()).code, 0);
+    await isRecorded('counter-removed');
+    await restart();
+    await opensByItself();
+  });
+
+  it('does not open with rollback = "refuse" when it is from before the protection, without a counter as well', async () => {
+    await provision('rollback = "off"');
+    await switchOff();
+    writeFileSync(join(device.configurationDirectory, 'config.toml'), configuration(chip.tcti, 'rollback = "refuse"'));
+    await device.start();
+    const refused = await byPassword();
+    assert.equal(refused.code, 11, refused.stderr);
+    assert.match(refused.stderr, /never compared with the TPM/);
+    assert.equal((await byRecovery()).code, 0);
+    await isRecorded('unmarked');
+    await restart();
+    await opensByItself();
+  });
+
+  it('opens with rollback = "refuse" where somebody else uses the TPM: its counter is not his to raise', async () => {
+    await provision('rollback = "refuse"');
+    await switchOff();
+    assert.notEqual(chip.tools('tpm2_nvincrement', stateCounter).status, 0);
+    await device.start();
+    await opensByItself();
   });
 
   it('is nothing with rollback = "off"', async () => {
@@ -244,16 +301,17 @@ describe('a state directory that was put back to an older copy', () => {
   it('is not what a power cut leaves: killed at any moment, the daemon opens the vault again', async () => {
     await provision('rollback = "refuse"');
     for (let cut = 0; cut < 8; cut += 1) {
+      await device.eventually('the vault is open', async () => (await read()).code === 0);
+      // Each change counts, and is cut off somewhere.
+      const change = device.sesame(['factor', 'replace', 'recovery', '-p', 'device']);
+      await wait(40 * cut);
       await device.end('daemon-secrets', 'SIGKILL');
       await device.end('daemon-profile', 'SIGKILL');
+      await change;
       device.launch('daemon-profile');
       device.launch('daemon-secrets');
-      await new Promise((resolve) => setTimeout(resolve, 150 * cut));
     }
-    await device.end('daemon-secrets', 'SIGKILL');
-    await device.end('daemon-profile', 'SIGKILL');
-    await device.start();
     await opensByItself();
-    assert.doesNotMatch(device.log('daemon-secrets'), /older copy/);
+    assert.doesNotMatch(device.log('daemon-secrets'), /older copy|removed or made anew/);
   });
 });

@@ -167,7 +167,10 @@ describe('what a vault keeps for the TPM', () => {
       assert.equal(await freshness(), 'current');
       assert.equal(await freshness(earlier), 'counter-removed');
     }
-    const indices = chip.tool('tpm2_getcap', 'handles-nv-index').toString().match(/0x1805E/gi);
+    const indices = chip
+      .tool('tpm2_getcap', 'handles-nv-index')
+      .toString()
+      .match(/0x1805E/gi);
     assert.equal(indices?.length, 1);
   });
 

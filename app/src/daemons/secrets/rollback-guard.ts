@@ -80,12 +80,7 @@ export class RollbackGuard {
    * @returns what `opened` needs, or undefined when the vault is not guarded
    * @throws SesameError vault-restored, vault-unmarked, tpm-state-removed, audit-restored; and what `open` throws
    */
-  async admit(
-    profile: string,
-    open: () => Vault,
-    evidence: readonly Evidence[],
-    sender: Sender,
-  ): Promise<Admission | undefined> {
+  async admit(profile: string, open: () => Vault, evidence: readonly Evidence[], sender: Sender): Promise<Admission | undefined> {
     const state = this.#readClosing(open());
     try {
       if (!this.#guards(profile, state)) return undefined;

@@ -46,7 +46,10 @@ export class TpmBinding {
       expected: (now) => this.#uncapped(now),
       policy: () => this.#settings.policy,
       onOutdated: (profile, error) =>
-        logger.warn('what the TPM factor approved before stays approved until the next unlock', { profile, cause: error.message }),
+        logger.warn('what the TPM factor approved before stays approved until the next unlock', {
+          profile,
+          cause: error.message,
+        }),
       onKey,
     });
   }
