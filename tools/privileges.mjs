@@ -35,6 +35,9 @@ function documentation() {
   return ['| daemon | path | may | for |', '|---|---|---|---|', ...rows()].join('\n');
 }
 
+/** systemd looks a path up when the service starts, and a device that appears later stays closed; a class of /proc/devices is there before. */
+const deviceClasses = { '/dev/tpmrm0': 'char-tpm' };
+
 /** systemd.exec(5): everything is read-only but what a daemon writes, and what is another's alone is hidden; a missing path is no mistake. */
 function unitDirectives(daemon) {
   const written = privilegesOf(daemon).filter(({ access }) => ['write', 'maintain', 'arrange', 'listen'].includes(access));
@@ -46,7 +49,7 @@ function unitDirectives(daemon) {
     ...closed.map(({ path }) => `InaccessiblePaths=-${onDevice(path)}`),
     ...directories.map((path) => `ReadWritePaths=-${path}`),
     'DevicePolicy=closed',
-    ...devices.filter((path) => path !== '/dev/null').map((path) => `DeviceAllow=${path} rw`),
+    ...devices.filter((path) => path !== '/dev/null').map((path) => `DeviceAllow=${deviceClasses[path] ?? path} rw`),
   ].join('\n');
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { accessSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemErrorCode } from '../../core/errors.ts';
 
@@ -24,13 +24,11 @@ export function deviceProblem(tcti: string): string | undefined {
   }
 }
 
-/** Drivers that are modules, and chips that the kernel tests first, bring the device some time after the services start. */
+/** Drivers that are modules, and chips that the kernel tests first, bring the device some time after the services start; udev then changes its group. */
 const lookEveryMs = 200;
 
-/** Returns when the device that a transport names is there, at the latest after the limit in ms; at once for other transports. */
+/** Returns when the device that a transport names can be used, at the latest after the limit in ms; at once for other transports. */
 export async function deviceAppears(tcti: string, limitMs: number): Promise<void> {
-  if (!tcti.startsWith(prefix)) return;
-  const path = tcti.slice(prefix.length);
-  for (const deadline = performance.now() + limitMs; !existsSync(path) && performance.now() < deadline; )
+  for (const deadline = performance.now() + limitMs; deviceProblem(tcti) !== undefined && performance.now() < deadline; )
     await sleep(lookEveryMs);
 }
