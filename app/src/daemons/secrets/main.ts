@@ -95,6 +95,7 @@ async function start(foundation: Foundation): Promise<Service> {
     keyChanges: new KeyChanges(keyring, vaults, (...created) => rollback.initialised(...created)),
     auditor,
     rollback,
+    identity,
     suite: () => configuration().crypto,
     changed,
     reload: () => foundation.reload(),

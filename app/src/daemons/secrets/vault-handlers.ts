@@ -10,6 +10,7 @@ import { checkVault } from '../../vault/check-vault.ts';
 import type { AuditedOperation, Auditor } from './auditor.ts';
 import { withEvidence } from './evidence.ts';
 import type { KeyChanges } from './key-changes.ts';
+import type { MachineIdentity } from './machine-identity.ts';
 import type { Admission, RollbackGuard } from './rollback-guard.ts';
 import type { VaultSet } from './vault-set.ts';
 
@@ -22,6 +23,7 @@ export interface VaultHandlersOptions {
   readonly keyChanges: KeyChanges;
   readonly auditor: Auditor;
   readonly rollback: RollbackGuard;
+  readonly identity: MachineIdentity;
   /** The algorithms for new vaults. */
   readonly suite: () => VaultSuite;
   /** Reads the configuration now: `init` has just written the rules of a profile. */
@@ -32,7 +34,7 @@ export interface VaultHandlersOptions {
 
 /** Answers for whole vaults and for the factors that open them. The bus lets only administrators in here. */
 export function vaultHandlers(options: VaultHandlersOptions): Handlers {
-  const { memory, keyring, vaults, keyChanges, auditor, rollback, suite, changed, reload } = options;
+  const { memory, keyring, vaults, keyChanges, auditor, rollback, identity, suite, changed, reload } = options;
   return {
     async 'vault-init'({ body, attachment, sender }) {
       const { profile, recovery_key: recovery, salt } = body;
@@ -40,7 +42,8 @@ export function vaultHandlers(options: VaultHandlersOptions): Handlers {
       if (keyring.exists(profile)) throw SesameError.of('vault-exists', { profile });
       return await withEvidence(memory, 'vault-init', body.evidence, attachment, async (evidence) => {
         const given = salt === undefined ? {} : { salt: Buffer.from(salt, 'hex') };
-        const create = () => keyChanges.initialise({ profile, evidence, policy, recovery, suite: suite(), ...given });
+        const init = { profile, evidence, policy, recovery, suite: suite(), ...given };
+        const create = () => identity.renewing(profile, () => keyChanges.initialise(init));
         const recoveryKey = await auditor.change({ action: 'vault-init', profile, key: null, sender }, create, release);
         reload();
         changed(profile, 'locked');
@@ -68,7 +71,7 @@ export function vaultHandlers(options: VaultHandlersOptions): Handlers {
     async 'vault-rekey'({ body: { profile, evidence: parts, recovery_key: newRecovery }, attachment, sender }) {
       await vaults.require(profile);
       return await withEvidence(memory, 'vault-rekey', parts, attachment, async (evidence) => {
-        const rekey = () => keyChanges.rekey({ profile, evidence, newRecovery });
+        const rekey = () => identity.renewing(profile, () => keyChanges.rekey({ profile, evidence, newRecovery }));
         const { recoveryKey, ...body } = await auditor.change(
           { action: 'rekey', profile, key: null, sender },
           rekey,
@@ -106,7 +109,7 @@ export function vaultHandlers(options: VaultHandlersOptions): Handlers {
       return await withEvidence(memory, 'factor-add', parts, attachment, async (evidence) => {
         const recoveryKey = await auditor.change(
           { action: 'factor-add', profile, key: name, sender },
-          () => addFactor(options, profile, name, evidence),
+          () => identity.renewing(profile, () => addFactor(options, profile, name, evidence)),
           release,
         );
         rollback.factorsChanged(profile);
@@ -119,7 +122,7 @@ export function vaultHandlers(options: VaultHandlersOptions): Handlers {
       return await withEvidence(memory, 'factor-replace', parts, attachment, async (evidence) => {
         const recoveryKey = await auditor.change(
           { action: 'factor-replace', profile, key: name, sender },
-          () => replaceFactor(options, profile, name, evidence),
+          () => identity.renewing(profile, () => replaceFactor(options, profile, name, evidence)),
           release,
         );
         rollback.factorsChanged(profile);
@@ -131,7 +134,7 @@ export function vaultHandlers(options: VaultHandlersOptions): Handlers {
       await vaults.require(profile);
       return await withEvidence(memory, 'factor-remove', parts, attachment, async (evidence) => {
         await auditor.change({ action: 'factor-remove', profile, key: name, sender }, () =>
-          removeFactor(options, profile, name, evidence),
+          identity.renewing(profile, () => removeFactor(options, profile, name, evidence)),
         );
         rollback.factorsChanged(profile);
         return { body: {} };
