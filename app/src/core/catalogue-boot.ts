@@ -32,9 +32,20 @@ export const bootErrors = {
     message:
       'profile {profile} cannot approve boot states: its approvals are signed by another key than the one of its vault; enrol again with: sesame tpm enroll -p {profile}',
   },
+  'tpm-approvals-forged': {
+    exit: Exit.damaged,
+    message:
+      'nothing was approved: {what} in the TPM enrolment of profile {profile}; somebody changed the file or put back an older one; check the device, then run: sesame tpm reseal -p {profile}',
+  },
+  'tpm-approval-pending': {
+    exit: Exit.usage,
+    message:
+      'profile {profile} has approved a boot state that was not booted yet ({label}), and would lose that approval; reboot into it first, or approve the boot state of now in its place: sesame tpm authorize -p {profile} --event-log /sys/kernel/security/tpm0/binary_bios_measurements',
+  },
   'tpm-boot-unfit': {
     exit: Exit.usage,
-    message: 'the boot state does not have the PCRs that profile {profile} is sealed to, {selection}; give them all',
+    message:
+      'the boot state does not have a value for each PCR that profile {profile} is sealed to, {selection}; give them all, from this bank',
   },
   'tpm-policy-fixed': {
     exit: Exit.usage,

@@ -2,7 +2,9 @@
 import { existsSync } from 'node:fs';
 import { SesameError } from '../core/errors.ts';
 import { readBounded } from '../linux/files.ts';
+import { parsePolicyPart } from '../tpm/approvals.ts';
 import { parseEnrolment, type TpmEnrolment } from '../tpm/enrolment.ts';
+import type { StoredApprovals } from '../tpm/pending-approvals.ts';
 import { profileFile, profilesWithVaults } from './profile-files.ts';
 
 const suffix = 'tpm-enrollment';
@@ -28,11 +30,25 @@ export function readTpmEnrolment(directory: string, profile: string): TpmEnrolme
 export function readableTpmEnrolments(directory: string): ProfileEnrolment[] {
   const enrolled = profilesWithVaults(directory).filter((profile) => existsSync(profileFile(directory, profile, suffix)));
   return enrolled.flatMap((profile) => {
-    try {
-      return [{ profile, enrolment: readTpmEnrolment(directory, profile) }];
-    } catch (thrown) {
-      if (thrown instanceof SesameError) return [];
-      throw thrown;
-    }
+    const enrolment = whereReadable(() => readTpmEnrolment(directory, profile));
+    return enrolment === undefined ? [] : [{ profile, enrolment }];
   });
+}
+
+/** The approvals of a profile, if its file has any and can be read: a damaged one keeps nobody from making another. */
+export function readableApprovals(directory: string, profile: string): StoredApprovals | undefined {
+  return whereReadable(() => {
+    const { selection, authorisation } = readTpmEnrolment(directory, profile);
+    const part = parsePolicyPart(profile, authorisation, selection);
+    return part.kind === 'pcr' ? undefined : { selection, authorisation: part };
+  });
+}
+
+function whereReadable<Content>(read: () => Content): Content | undefined {
+  try {
+    return read();
+  } catch (thrown) {
+    if (thrown instanceof SesameError) return undefined;
+    throw thrown;
+  }
 }

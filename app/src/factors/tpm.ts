@@ -8,6 +8,7 @@ import type { SecretBytes } from '../memory/secret-bytes.ts';
 import { deriveApprovalKey } from '../tpm/authorize-key.ts';
 import { parseEnrolment, serialiseEnrolment, type TpmEnrolment } from '../tpm/enrolment.ts';
 import type { PcrSelection, PcrValues } from '../tpm/pcr-selection.ts';
+import type { StoredApprovals } from '../tpm/pending-approvals.ts';
 import { observeBoot } from '../tpm/platform-boot.ts';
 import { checkPin } from '../tpm/sealed-data.ts';
 import { type ObserveBoot, sealKey, unsealKey } from '../tpm/sealed-key.ts';
@@ -26,6 +27,8 @@ export interface TpmFactorOptions {
   readonly expected: (now: PcrValues) => PcrValues;
   /** What may open a new seal: the boot state of now alone, or whatever an unlocked vault approves; `pcr` when absent. */
   readonly policy?: () => NewPolicy['kind'];
+  /** The approvals of a profile's present file, which a new one takes over where they wait for their reboot. */
+  readonly stored?: (profile: string) => StoredApprovals | undefined;
   /** What this machine says of its boot; see observeBoot, which it is when absent. */
   readonly observe?: ObserveBoot;
   /** Told when a vault opens and neither TPM nor file could be brought up to date, which the next unlock tries again. */
@@ -63,7 +66,7 @@ export function tpmFactor(options: TpmFactorOptions): Factor {
       try {
         randomFillSync(sealedKey.bytes);
         const kind = options.policy?.() ?? 'pcr';
-        const policy: NewPolicy = kind === 'pcr' ? { kind } : { kind, profile, vault: salt, key: approvalKey };
+        const policy: NewPolicy = { kind, profile, vault: salt, key: approvalKey, stored: options.stored?.(profile) };
         const { expected } = options;
         const seal = { selection: options.selection(), allowZeroPcrs: options.allowZeroPcrs(), expected, pin, policy, observe };
         const sealed = await tpm.converse((esys) => sealKey(esys, sealedKey, seal));

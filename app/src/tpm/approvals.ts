@@ -108,5 +108,10 @@ function readRecord(path: string, reader: FileReader): BootRecord | undefined {
 
 /** The approval for exactly these values, the newest first. */
 export function approvalOf({ approvals }: Authorisation, values: PcrValues): Approval | undefined {
-  return approvals.findLast((approval) => [...approval.values].every(([pcr, value]) => values.get(pcr)?.equals(value) === true));
+  return approvals.findLast((approval) => isSameBoot(approval.values, values));
+}
+
+/** Whether other values, of these PCRs at least, have them the same. */
+export function isSameBoot(values: PcrValues, other: PcrValues): boolean {
+  return [...values].every(([pcr, value]) => other.get(pcr)?.equals(value) === true);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { createECDH, createSign } from 'node:crypto';
+import { createECDH, createPublicKey, createSign, verify } from 'node:crypto';
 import { assert } from '../core/errors.ts';
 import { tpmApprovalKeyContext } from '../crypto/contexts.ts';
 import { deriveKey } from '../crypto/derive.ts';
@@ -64,4 +64,14 @@ export function signApproval(key: SecretBytes, message: Buffer): Buffer {
   } finally {
     encoded.fill(0);
   }
+}
+
+/** Whether the key with this public half, one of ours, made a signature. @param point x || y */
+export function verifyApproval(point: Buffer, message: Buffer, signature: Buffer): boolean {
+  const [x, y] = [point.subarray(0, coordinateLength), point.subarray(coordinateLength)].map((half) =>
+    half.toString('base64url'),
+  );
+  assert(x !== undefined && y !== undefined, 'a point has two coordinates');
+  const key = createPublicKey({ key: { kty: 'EC', crv: 'P-256', x, y }, format: 'jwk' });
+  return verify('sha256', message, { key, dsaEncoding: 'ieee-p1363' }, signature);
 }

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { type Esys, esysOwner, esysPassword } from '../linux/tss2/esys.ts';
 import type { SecretBytes } from '../memory/secret-bytes.ts';
 import type { Approval, Authorisation } from './approvals.ts';
-import { approvalPublicKey, signApproval } from './authorize-key.ts';
+import { approvalPublicKey, signApproval, verifyApproval } from './authorize-key.ts';
 import {
   approvalKeyPublic,
   approvalOperand,
@@ -30,12 +30,23 @@ export interface Approver {
 }
 
 /**
- * An authorisation that approves one boot state: the running one, when a factor is enrolled.
- * @param value of the counter
+ * An authorisation that approves the first boot state, which is that of now when a factor is enrolled, and perhaps the next one.
+ * @param first the number of the first approval. One above the counter lets the first unlock revoke whatever was approved before.
  */
-export function firstAuthorisation(approver: Approver, counter: NvCounter, value: bigint, boot: BootToApprove): Authorisation {
+export function newAuthorisation(
+  approver: Approver,
+  counter: NvCounter,
+  first: bigint,
+  boots: readonly BootToApprove[],
+): Authorisation {
   const publicKey = approvalPublicKey(approver.key);
-  return { publicKey, counter, approvals: [approval(approver, counter, value, boot)] };
+  return { publicKey, counter, approvals: boots.map((boot, index) => approval(approver, counter, first + BigInt(index), boot)) };
+}
+
+/** Whether the approver made an approval, for these PCRs and this counter: what a file says is not believed otherwise. */
+export function isGenuine({ profile, selection, key }: Approver, counter: NvCounter, one: Approval): boolean {
+  const policy = approvedPolicy(selection, one.values, counter.name, one.counter);
+  return verifyApproval(approvalPublicKey(key), Buffer.concat([policy, approvalReference(profile)]), one.signature);
 }
 
 /**

@@ -50,6 +50,11 @@ export async function provideCounter(esys: Esys, purpose: CounterPurpose, vault:
   throw countersTaken(purpose);
 }
 
+/** Whether this is a counter that provideCounter gives for the vault, as far as its name says. */
+export function isCounterOf({ handle, name }: NvCounter, purpose: CounterPurpose, vault: Buffer): boolean {
+  return handlesOf(purpose).includes(handle) && name.equals(nameOf(counterPublic(handle, purpose, vault)(TPMA_NV.WRITTEN)));
+}
+
 /**
  * The ESYS_TR of an enrolled counter.
  * @throws SesameError tpm-counter-replaced when it is gone or another index is in its place

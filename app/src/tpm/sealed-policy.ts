@@ -2,26 +2,27 @@
 import type { Esys } from '../linux/tss2/esys.ts';
 import type { SecretBytes } from '../memory/secret-bytes.ts';
 import { type Approval, approvalOf, type PolicyPart } from './approvals.ts';
-import { assertApproved, firstAuthorisation } from './authorize.ts';
+import { assertApproved, newAuthorisation } from './authorize.ts';
 import { approvalPublicKey } from './authorize-key.ts';
 import { authorizedPolicy } from './authorize-policy.ts';
 import type { BootRecord } from './event-log-record.ts';
-import { provideCounter, readCounter } from './nv-counter.ts';
+import { findCounter, provideCounter, readCounter } from './nv-counter.ts';
 import { type PcrSelection, type PcrValues, selectionWire } from './pcr-selection.ts';
+import { highestApproval, pendingApprovals, refuseLoss, type StoredApprovals } from './pending-approvals.ts';
 import { emptyPolicy, policyPcr } from './policy-digest.ts';
 import type { StorageKey } from './storage-key.ts';
 
 /** What may open a new seal: the boot state of now alone, or every one that this key approves. */
-export type NewPolicy =
-  | { readonly kind: 'pcr' }
-  | {
-      readonly kind: 'authorize';
-      readonly profile: string;
-      /** What tells this vault from every other, not secret. */
-      readonly vault: Buffer;
-      /** From deriveApprovalKey; stays the caller's. */
-      readonly key: SecretBytes;
-    };
+export interface NewPolicy {
+  readonly kind: 'pcr' | 'authorize';
+  readonly profile: string;
+  /** What tells this vault from every other, not secret. */
+  readonly vault: Buffer;
+  /** From deriveApprovalKey; stays the caller's. */
+  readonly key: SecretBytes;
+  /** Those of the seal that the new one replaces, if it has any. */
+  readonly stored: StoredApprovals | undefined;
+}
 
 /** The boot state that a seal is for. */
 export interface SealedBoot {
@@ -31,8 +32,8 @@ export interface SealedBoot {
 }
 
 /**
- * The policy of a new seal: its digest, without a PIN, and what the enrolment notes of it.
- * @throws SesameError tpm-counters-taken, tpm-owner-protected
+ * The policy of a new seal: its digest, without a PIN, and what the enrolment notes of it. An approval that waits for its reboot goes on.
+ * @throws SesameError tpm-counters-taken, tpm-owner-protected, tpm-approval-pending when it cannot go on
  */
 export async function newPolicy(
   esys: Esys,
@@ -40,12 +41,19 @@ export async function newPolicy(
   wanted: NewPolicy,
   { selection, values, record }: SealedBoot,
 ): Promise<{ readonly digest: Buffer; readonly part: PolicyPart }> {
-  if (wanted.kind === 'pcr') return { digest: policyPcr(emptyPolicy, selection, values), part: { kind: 'pcr', record } };
-  const { profile, vault, key } = wanted;
-  const counter = await provideCounter(esys, 'approvals', vault);
-  const value = await readCounter(esys, storageKey, counter);
-  const boot = { values, record, label: 'the boot state at enrolment' };
-  const authorisation = firstAuthorisation({ profile, selection, key }, counter, value, boot);
+  const { profile, vault, key, stored } = wanted;
+  const approver = { profile, selection, key };
+  const isFixed = wanted.kind === 'pcr';
+  const counter = isFixed ? await findCounter(esys, 'approvals', vault) : await provideCounter(esys, 'approvals', vault);
+  const present = counter && { counter, value: await readCounter(esys, storageKey, counter) };
+  const pending = stored && present ? pendingApprovals(approver, stored, present, values) : [];
+  if (isFixed || present === undefined) {
+    refuseLoss(profile, pending);
+    return { digest: policyPcr(emptyPolicy, selection, values), part: { kind: 'pcr', record } };
+  }
+  const boots = [{ values, record, label: 'the boot state at enrolment' }, ...pending];
+  const first = highestApproval(approver, stored, present) + 1n;
+  const authorisation = newAuthorisation(approver, present.counter, first, boots);
   return { digest: authorizedPolicy(approvalPublicKey(key), profile), part: { kind: 'authorize', ...authorisation } };
 }
 

@@ -3,31 +3,14 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
-import { RecordingLogger } from '../../src/core/log.ts';
 import { readEnrolment } from '../../src/factors/enrolment.ts';
-import type { Factor } from '../../src/factors/factor.ts';
-import { builtInFactors } from '../../src/factors/registry.ts';
-import { tpmFactor } from '../../src/factors/tpm.ts';
-import { type Approved, approveBoot } from '../../src/factors/tpm-approval.ts';
-import { type PolicyPart, parsePolicyPart } from '../../src/tpm/approvals.ts';
-import { parseEnrolment } from '../../src/tpm/enrolment.ts';
 import { recordBoot } from '../../src/tpm/event-log-record.ts';
 import { replay } from '../../src/tpm/event-log-replay.ts';
-import { extended, type PcrValues, pcrSelection } from '../../src/tpm/pcr-selection.ts';
-import type { ObservedBoot } from '../../src/tpm/platform-boot.ts';
-import type { ObserveBoot } from '../../src/tpm/sealed-key.ts';
-import { Tpm } from '../../src/tpm/tpm.ts';
 import { SoftwareTpm } from '../support/swtpm.ts';
 import { TpmProxy } from '../support/tpm-proxy.ts';
 import { realBoot } from '../tpm/event-log-fixture.ts';
-import { evidence, Fixture, failsWith, masterKeyOf, memory, password, reveal } from './fixture.ts';
-
-const selection = pcrSelection('sha256', [4, 9]);
-const extension = Buffer.alloc(32, 0x5a); // what SoftwareTpm.extend extends
-const byTpm = (pin?: string) =>
-  pin === undefined ? { factor: 'tpm' as const, bytes: memory.take(Buffer.alloc(0)) } : evidence('tpm', pin);
-
-const nothingObserved: ObservedBoot = { platform: 'unknown', record: undefined, logged: undefined, problem: undefined };
+import { failsWith, masterKeyOf, memory, password, reveal } from './fixture.ts';
+import { ApprovalFixture, byTpm, selection, version } from './tpm-approval-fixture.ts';
 
 const nvIncrement = 0x134;
 
@@ -36,69 +19,6 @@ function refusal(code: number): Buffer {
   const answer = Buffer.from('80010000000a00000000', 'hex');
   answer.writeUInt32BE(code, 6);
   return answer;
-}
-
-/** A vault that opens in boot states which it has approved. Version n of the system extends PCR 4 n times. */
-class ApprovalFixture extends Fixture {
-  readonly chip: SoftwareTpm;
-  readonly tpm: Tpm;
-  readonly factor: Factor;
-  readonly outdated: string[] = [];
-  /** Where the TPM is, if not at the other end of the fixture's own. */
-  tcti: string | undefined;
-  observe: ObserveBoot = () => nothingObserved;
-
-  constructor(chip: SoftwareTpm) {
-    super();
-    this.chip = chip;
-    this.tpm = new Tpm({ tcti: () => this.tcti ?? chip.tcti, logger: new RecordingLogger() });
-    this.factor = tpmFactor({
-      tpm: this.tpm,
-      selection: () => selection,
-      allowZeroPcrs: () => false,
-      expected: (now) => now,
-      policy: () => 'authorize',
-      observe: (...boot) => this.observe(...boot),
-      onOutdated: (_, error) => this.outdated.push(error.code),
-      onKey: async () => undefined,
-    });
-    this.open({ factors: [...builtInFactors, this.factor] });
-  }
-
-  async opens(...pin: string[]): Promise<string> {
-    return masterKeyOf(await this.keyring.unlock('home', [byTpm(...pin)]));
-  }
-
-  async approve(masterKey: string, values: PcrValues, label = 'the next one'): Promise<Approved> {
-    const piece = memory.take(Buffer.from(masterKey, 'hex'));
-    const boot = { values, label, record: undefined };
-    try {
-      return await this.keyring.revise('home', 'tpm', (context, file) =>
-        approveBoot(context, file, { tpm: this.tpm, piece, bank: 'sha256', boot }),
-      );
-    } finally {
-      piece.release();
-    }
-  }
-
-  get policy(): PolicyPart {
-    const { authorisation } = parseEnrolment('file', readFileSync(this.path('tpm-enrollment')));
-    return parsePolicyPart('file', authorisation, selection);
-  }
-
-  get labels(): string[] {
-    const { policy } = this;
-    return policy.kind === 'authorize' ? policy.approvals.map(({ label }) => label) : [];
-  }
-}
-
-function version(count: number): PcrValues {
-  let four: Buffer = Buffer.alloc(32);
-  for (let times = 0; times < count; times += 1) four = extended('sha256', four, extension);
-  return new Map([
-    [4, four],
-    [9, Buffer.alloc(32)],
-  ]);
 }
 
 describe('a tpm factor whose vault approves boot states', () => {
@@ -215,6 +135,20 @@ describe('a tpm factor whose vault approves boot states', () => {
   it('approves nothing that lacks one of its PCRs', async () => {
     const { masterKey } = await fixture.initialise([byTpm()]);
     await assert.rejects(fixture.approve(masterKey, new Map([[4, Buffer.alloc(32)]])), failsWith('tpm-boot-unfit', 'sha256:4,9'));
+  });
+
+  it('approves nothing whose PCRs are all zero, unless that is allowed by name', async () => {
+    const { masterKey } = await fixture.initialise([byTpm()]);
+    await assert.rejects(fixture.approve(masterKey, version(0)), failsWith('tpm-pcrs-zero', '4, 9'));
+    fixture.allowZeroPcrs = true;
+    assert.ok((await fixture.approve(masterKey, version(0))).bytes);
+  });
+
+  it('approves nothing with a value that is too long for its bank, and opens as before', async () => {
+    const { masterKey } = await fixture.initialise([byTpm()]);
+    const values = new Map([...version(2), [4, Buffer.alloc(48, 1)] as const]);
+    await assert.rejects(fixture.approve(masterKey, values), failsWith('tpm-boot-unfit', 'sha256:4,9'));
+    assert.equal(await fixture.opens(), masterKey);
   });
 
   it('asks for its PIN in every boot state', async () => {

@@ -7,7 +7,7 @@ import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { SesameError } from '../../src/core/errors.ts';
 import { responseOf } from '../../src/linux/tss2/response-code.ts';
 import { type Authorisation, approvalOf } from '../../src/tpm/approvals.ts';
-import { type Approver, assertApproved, firstAuthorisation, revokeOlder, withApproval } from '../../src/tpm/authorize.ts';
+import { type Approver, assertApproved, newAuthorisation, revokeOlder, withApproval } from '../../src/tpm/authorize.ts';
 import { approvalPublicKey, deriveApprovalKey } from '../../src/tpm/authorize-key.ts';
 import {
   approvalKeyPublic,
@@ -49,7 +49,7 @@ describe('a seal that survives updates', () => {
       const policy = authorizedPolicy(approvalPublicKey(approver.key), profile);
       const bytes = memory.take(Buffer.from(secret));
       return {
-        authorisation: firstAuthorisation(approver, counter, value, boot),
+        authorisation: newAuthorisation(approver, counter, value, [boot]),
         sealed: await seal(esys, storageKey, policy, bytes, undefined),
       };
     }));
@@ -188,11 +188,11 @@ describe('a seal that survives updates', () => {
     // Under its own key the approval is good, but the seal asks for ours.
     const [approval] = forged.approvals.slice(-1);
     assert.ok(approval !== undefined);
-    const own = firstAuthorisation(
+    const own = newAuthorisation(
       { ...approver, key: deriveApprovalKey(memory, 'blake3', 'another', piece) },
       authorisation.counter,
       approval.counter,
-      approval,
+      [approval],
     );
     assert.equal(await refusal(own), TPM_RC.POLICY_FAIL);
   });

@@ -52,15 +52,17 @@ async function approved(
   bank: RequestBody<'tpm-authorize'>['bank'],
   boot: BootToApprove,
 ): Promise<Approved> {
-  const { tpm } = binding;
+  const { tpm, allowZeroPcrs } = binding;
   const { profile } = context;
   // While the entry was being written the vault may have been locked.
   const masterKey = vaults.masterKey(profile);
-  if (keyring.list(profile).policy !== 'all') return await approveBoot(context, file, { tpm, piece: masterKey, bank, boot });
+  if (keyring.list(profile).policy !== 'all') {
+    return await approveBoot(context, file, { tpm, piece: masterKey, bank, boot, allowZeroPcrs });
+  }
   // In `all` mode the factor protects a piece that nobody keeps; the TPM still gives it in this boot state.
   const piece = await unsealedPiece(binding, context, file);
   try {
-    return await approveBoot(context, file, { tpm, piece, bank, boot });
+    return await approveBoot(context, file, { tpm, piece, bank, boot, allowZeroPcrs });
   } finally {
     piece.release();
   }

@@ -5,7 +5,7 @@ import { SesameError } from '../../core/errors.ts';
 import type { Logger } from '../../core/log.ts';
 import type { Factor } from '../../factors/factor.ts';
 import { type TpmFactorOptions, tpmFactor } from '../../factors/tpm.ts';
-import { readableTpmEnrolments } from '../../factors/tpm-enrolments.ts';
+import { readableApprovals, readableTpmEnrolments } from '../../factors/tpm-enrolments.ts';
 import { digestBytes, type PcrBank, type PcrSelection, type PcrValues, pcrSelection } from '../../tpm/pcr-selection.ts';
 import { beforeCap, capBootState } from '../../tpm/sealed-key.ts';
 import { Tpm } from '../../tpm/tpm.ts';
@@ -42,9 +42,10 @@ export class TpmBinding {
     this.factor = tpmFactor({
       tpm: this.tpm,
       selection: () => this.selection,
-      allowZeroPcrs: () => this.#settings.allow_zero_pcrs,
+      allowZeroPcrs: () => this.allowZeroPcrs,
       expected: (now) => this.#uncapped(now),
       policy: () => this.#settings.policy,
+      stored: (profile) => readableApprovals(directory, profile),
       onOutdated: (profile, error) =>
         logger.warn('what the TPM factor approved before stays approved until the next unlock', {
           profile,
@@ -56,6 +57,11 @@ export class TpmBinding {
 
   get #settings() {
     return this.#configuration().global.tpm;
+  }
+
+  /** Whether to seal to PCRs that nothing is measured into, and to approve such a boot. */
+  get allowZeroPcrs(): boolean {
+    return this.#settings.allow_zero_pcrs;
   }
 
   get selection(): PcrSelection {
