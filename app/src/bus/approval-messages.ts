@@ -3,6 +3,17 @@ import type { RequestDefinition } from './request-definition.ts';
 import { count, flag, profileName, profileOnly, text } from './schema.ts';
 
 const pcr = { type: 'integer', minimum: 0, maximum: 23 } as const;
+const values = {
+  type: 'array',
+  maxItems: 24,
+  items: {
+    type: 'object',
+    /** The value in hexadecimal digits. */
+    properties: { pcr, value: text(128) },
+    required: ['pcr', 'value'],
+    additionalProperties: false,
+  },
+} as const;
 const bank = { enum: ['sha256', 'sha384'] } as const;
 
 /** What daemon-secrets answers about the boot states in which the TPM may unseal. */
@@ -18,7 +29,8 @@ export const approvalRequests = {
         /** `pcr`: sealed to PCR values, which no approval changes. */
         policy: { enum: ['pcr', 'authorize'] },
         bank,
-        pcrs: { type: 'array', maxItems: 24, items: pcr },
+        /** The PCRs that the seal is bound to, and what they hold now. */
+        pcrs: values,
         approvals: {
           type: 'array',
           maxItems: 8,
@@ -43,18 +55,7 @@ export const approvalRequests = {
       properties: {
         profile: profileName,
         bank,
-        values: {
-          type: 'array',
-          minItems: 1,
-          maxItems: 24,
-          items: {
-            type: 'object',
-            /** The value in hexadecimal digits. */
-            properties: { pcr, value: text(128) },
-            required: ['pcr', 'value'],
-            additionalProperties: false,
-          },
-        },
+        values: { ...values, minItems: 1 },
         label: text(256),
         /** What leads to the values, as a serialised boot record. */
         record: text(24_576),

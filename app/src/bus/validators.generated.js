@@ -3756,7 +3756,7 @@ return made;
   "tpm-authorize"() {
 
 const made = validate10;
-const schema11 = {"type":"object","properties":{"profile":{"type":"string","maxLength":64,"pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},"bank":{"enum":["sha256","sha384"]},"values":{"type":"array","minItems":1,"maxItems":24,"items":{"type":"object","properties":{"pcr":{"type":"integer","minimum":0,"maximum":23},"value":{"type":"string","maxLength":128}},"required":["pcr","value"],"additionalProperties":false}},"label":{"type":"string","maxLength":256},"record":{"type":"string","maxLength":24576}},"required":["profile","bank","values","label"],"additionalProperties":false};
+const schema11 = {"type":"object","properties":{"profile":{"type":"string","maxLength":64,"pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},"bank":{"enum":["sha256","sha384"]},"values":{"type":"array","maxItems":24,"items":{"type":"object","properties":{"pcr":{"type":"integer","minimum":0,"maximum":23},"value":{"type":"string","maxLength":128}},"required":["pcr","value"],"additionalProperties":false},"minItems":1},"label":{"type":"string","maxLength":256},"record":{"type":"string","maxLength":24576}},"required":["profile","bank","values","label"],"additionalProperties":false};
 const pattern0 = new RegExp("^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$", "u");
 
 function validate10(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
@@ -9399,7 +9399,7 @@ return made;
   "tpm-approvals"() {
 
 const made = validate10;
-const schema11 = {"type":"object","properties":{"policy":{"enum":["pcr","authorize"]},"bank":{"enum":["sha256","sha384"]},"pcrs":{"type":"array","maxItems":24,"items":{"type":"integer","minimum":0,"maximum":23}},"approvals":{"type":"array","maxItems":8,"items":{"type":"object","properties":{"label":{"type":"string","maxLength":1024},"counter":{"type":"integer","minimum":0,"maximum":9007199254740991}},"required":["label","counter"],"additionalProperties":false}}},"required":["policy","bank","pcrs","approvals"],"additionalProperties":false};
+const schema11 = {"type":"object","properties":{"policy":{"enum":["pcr","authorize"]},"bank":{"enum":["sha256","sha384"]},"pcrs":{"type":"array","maxItems":24,"items":{"type":"object","properties":{"pcr":{"type":"integer","minimum":0,"maximum":23},"value":{"type":"string","maxLength":128}},"required":["pcr","value"],"additionalProperties":false}},"approvals":{"type":"array","maxItems":8,"items":{"type":"object","properties":{"label":{"type":"string","maxLength":1024},"counter":{"type":"integer","minimum":0,"maximum":9007199254740991}},"required":["label","counter"],"additionalProperties":false}}},"required":["policy","bank","pcrs","approvals"],"additionalProperties":false};
 
 function validate10(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
@@ -9462,22 +9462,77 @@ const len0 = data2.length;
 for(let i0=0; i0<len0; i0++){
 let data3 = data2[i0];
 const _errs6 = errors;
-if(!(((typeof data3 == "number") && (!(data3 % 1) && !isNaN(data3))) && (isFinite(data3)))){
-validate10.errors = [{instancePath:instancePath+"/pcrs/" + i0,keyword:"type",message:"must be integer"}];
-return false;
-}
 if(errors === _errs6){
-if((typeof data3 == "number") && (isFinite(data3))){
-if(data3 > 23 || isNaN(data3)){
-validate10.errors = [{instancePath:instancePath+"/pcrs/" + i0,keyword:"maximum",message:"must be <= 23"}];
+if(data3 && typeof data3 == "object" && !Array.isArray(data3)){
+let missing1;
+if(((data3.pcr === undefined) && (missing1 = "pcr")) || ((data3.value === undefined) && (missing1 = "value"))){
+validate10.errors = [{instancePath:instancePath+"/pcrs/" + i0,keyword:"required",message:"must have required property '"+missing1+"'"}];
 return false;
 }
 else {
-if(data3 < 0 || isNaN(data3)){
-validate10.errors = [{instancePath:instancePath+"/pcrs/" + i0,keyword:"minimum",message:"must be >= 0"}];
+const _errs8 = errors;
+for(const key1 in data3){
+if(!((key1 === "pcr") || (key1 === "value"))){
+validate10.errors = [{instancePath:instancePath+"/pcrs/" + i0,keyword:"additionalProperties",message:"must NOT have additional properties"}];
+return false;
+break;
+}
+}
+if(_errs8 === errors){
+if(data3.pcr !== undefined){
+let data4 = data3.pcr;
+const _errs9 = errors;
+if(!(((typeof data4 == "number") && (!(data4 % 1) && !isNaN(data4))) && (isFinite(data4)))){
+validate10.errors = [{instancePath:instancePath+"/pcrs/" + i0+"/pcr",keyword:"type",message:"must be integer"}];
+return false;
+}
+if(errors === _errs9){
+if((typeof data4 == "number") && (isFinite(data4))){
+if(data4 > 23 || isNaN(data4)){
+validate10.errors = [{instancePath:instancePath+"/pcrs/" + i0+"/pcr",keyword:"maximum",message:"must be <= 23"}];
+return false;
+}
+else {
+if(data4 < 0 || isNaN(data4)){
+validate10.errors = [{instancePath:instancePath+"/pcrs/" + i0+"/pcr",keyword:"minimum",message:"must be >= 0"}];
 return false;
 }
 }
+}
+}
+var valid2 = _errs9 === errors;
+}
+else {
+var valid2 = true;
+}
+if(valid2){
+if(data3.value !== undefined){
+let data5 = data3.value;
+const _errs11 = errors;
+if(errors === _errs11){
+if(typeof data5 === "string"){
+if(func2(data5) > 128){
+validate10.errors = [{instancePath:instancePath+"/pcrs/" + i0+"/value",keyword:"maxLength",message:"must NOT have more than 128 characters"}];
+return false;
+}
+}
+else {
+validate10.errors = [{instancePath:instancePath+"/pcrs/" + i0+"/value",keyword:"type",message:"must be string"}];
+return false;
+}
+}
+var valid2 = _errs11 === errors;
+}
+else {
+var valid2 = true;
+}
+}
+}
+}
+}
+else {
+validate10.errors = [{instancePath:instancePath+"/pcrs/" + i0,keyword:"type",message:"must be object"}];
+return false;
 }
 }
 var valid1 = _errs6 === errors;
@@ -9499,43 +9554,43 @@ var valid0 = true;
 }
 if(valid0){
 if(data.approvals !== undefined){
-let data4 = data.approvals;
-const _errs8 = errors;
-if(errors === _errs8){
-if(Array.isArray(data4)){
-if(data4.length > 8){
+let data6 = data.approvals;
+const _errs13 = errors;
+if(errors === _errs13){
+if(Array.isArray(data6)){
+if(data6.length > 8){
 validate10.errors = [{instancePath:instancePath+"/approvals",keyword:"maxItems",message:"must NOT have more than 8 items"}];
 return false;
 }
 else {
-var valid2 = true;
-const len1 = data4.length;
+var valid3 = true;
+const len1 = data6.length;
 for(let i1=0; i1<len1; i1++){
-let data5 = data4[i1];
-const _errs10 = errors;
-if(errors === _errs10){
-if(data5 && typeof data5 == "object" && !Array.isArray(data5)){
-let missing1;
-if(((data5.label === undefined) && (missing1 = "label")) || ((data5.counter === undefined) && (missing1 = "counter"))){
-validate10.errors = [{instancePath:instancePath+"/approvals/" + i1,keyword:"required",message:"must have required property '"+missing1+"'"}];
+let data7 = data6[i1];
+const _errs15 = errors;
+if(errors === _errs15){
+if(data7 && typeof data7 == "object" && !Array.isArray(data7)){
+let missing2;
+if(((data7.label === undefined) && (missing2 = "label")) || ((data7.counter === undefined) && (missing2 = "counter"))){
+validate10.errors = [{instancePath:instancePath+"/approvals/" + i1,keyword:"required",message:"must have required property '"+missing2+"'"}];
 return false;
 }
 else {
-const _errs12 = errors;
-for(const key1 in data5){
-if(!((key1 === "label") || (key1 === "counter"))){
+const _errs17 = errors;
+for(const key2 in data7){
+if(!((key2 === "label") || (key2 === "counter"))){
 validate10.errors = [{instancePath:instancePath+"/approvals/" + i1,keyword:"additionalProperties",message:"must NOT have additional properties"}];
 return false;
 break;
 }
 }
-if(_errs12 === errors){
-if(data5.label !== undefined){
-let data6 = data5.label;
-const _errs13 = errors;
-if(errors === _errs13){
-if(typeof data6 === "string"){
-if(func2(data6) > 1024){
+if(_errs17 === errors){
+if(data7.label !== undefined){
+let data8 = data7.label;
+const _errs18 = errors;
+if(errors === _errs18){
+if(typeof data8 === "string"){
+if(func2(data8) > 1024){
 validate10.errors = [{instancePath:instancePath+"/approvals/" + i1+"/label",keyword:"maxLength",message:"must NOT have more than 1024 characters"}];
 return false;
 }
@@ -9545,37 +9600,37 @@ validate10.errors = [{instancePath:instancePath+"/approvals/" + i1+"/label",keyw
 return false;
 }
 }
-var valid3 = _errs13 === errors;
+var valid4 = _errs18 === errors;
 }
 else {
-var valid3 = true;
+var valid4 = true;
 }
-if(valid3){
-if(data5.counter !== undefined){
-let data7 = data5.counter;
-const _errs15 = errors;
-if(!(((typeof data7 == "number") && (!(data7 % 1) && !isNaN(data7))) && (isFinite(data7)))){
+if(valid4){
+if(data7.counter !== undefined){
+let data9 = data7.counter;
+const _errs20 = errors;
+if(!(((typeof data9 == "number") && (!(data9 % 1) && !isNaN(data9))) && (isFinite(data9)))){
 validate10.errors = [{instancePath:instancePath+"/approvals/" + i1+"/counter",keyword:"type",message:"must be integer"}];
 return false;
 }
-if(errors === _errs15){
-if((typeof data7 == "number") && (isFinite(data7))){
-if(data7 > 9007199254740991 || isNaN(data7)){
+if(errors === _errs20){
+if((typeof data9 == "number") && (isFinite(data9))){
+if(data9 > 9007199254740991 || isNaN(data9)){
 validate10.errors = [{instancePath:instancePath+"/approvals/" + i1+"/counter",keyword:"maximum",message:"must be <= 9007199254740991"}];
 return false;
 }
 else {
-if(data7 < 0 || isNaN(data7)){
+if(data9 < 0 || isNaN(data9)){
 validate10.errors = [{instancePath:instancePath+"/approvals/" + i1+"/counter",keyword:"minimum",message:"must be >= 0"}];
 return false;
 }
 }
 }
 }
-var valid3 = _errs15 === errors;
+var valid4 = _errs20 === errors;
 }
 else {
-var valid3 = true;
+var valid4 = true;
 }
 }
 }
@@ -9586,8 +9641,8 @@ validate10.errors = [{instancePath:instancePath+"/approvals/" + i1,keyword:"type
 return false;
 }
 }
-var valid2 = _errs10 === errors;
-if(!valid2){
+var valid3 = _errs15 === errors;
+if(!valid3){
 break;
 }
 }
@@ -9598,7 +9653,7 @@ validate10.errors = [{instancePath:instancePath+"/approvals",keyword:"type",mess
 return false;
 }
 }
-var valid0 = _errs8 === errors;
+var valid0 = _errs13 === errors;
 }
 else {
 var valid0 = true;

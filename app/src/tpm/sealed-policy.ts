@@ -44,7 +44,9 @@ export async function newPolicy(
   const { profile, vault, key, stored } = wanted;
   const approver = { profile, selection, key };
   const isFixed = wanted.kind === 'pcr';
-  const counter = isFixed ? await findCounter(esys, 'approvals', vault) : await provideCounter(esys, 'approvals', vault);
+  const counter = isFixed
+    ? stored && (await findCounter(esys, 'approvals', vault))
+    : await provideCounter(esys, 'approvals', vault);
   const present = counter && { counter, value: await readCounter(esys, storageKey, counter) };
   const pending = stored && present ? pendingApprovals(approver, stored, present, values) : [];
   if (isFixed || present === undefined) {

@@ -32,6 +32,7 @@ export class ApprovalFixture extends Fixture {
   tcti: string | undefined;
   observe: ObserveBoot = () => nothingObserved;
   allowZeroPcrs = false;
+  kind: PolicyPart['kind'] = 'authorize';
   /** What a new seal is bound to. */
   selection = selection;
 
@@ -44,7 +45,7 @@ export class ApprovalFixture extends Fixture {
       selection: () => this.selection,
       allowZeroPcrs: () => this.allowZeroPcrs,
       expected: (now) => now,
-      policy: () => 'authorize',
+      policy: () => this.kind,
       stored: (profile) => readableApprovals(this.directory, profile),
       observe: (...boot) => this.observe(...boot),
       onOutdated: (_, error) => this.outdated.push(error.code),

@@ -84,6 +84,16 @@ describe('a new seal of a vault that approves boot states', () => {
     assert.equal(await fixture.opens(), masterKey);
   });
 
+  it('to PCR values alone is refused while an approval waits for its reboot', async () => {
+    await fixture.approve(masterKey, version(2), 'the update');
+    fixture.kind = 'pcr';
+    await assert.rejects(reseals(), failsWith('tpm-approval-pending', 'the update'));
+    await boots(2);
+    assert.equal(await fixture.opens(), masterKey);
+    await reseals();
+    assert.equal(await fixture.opens(), masterKey);
+  });
+
   it('under a new master key is refused while an approval waits for its reboot', async () => {
     await fixture.approve(masterKey, version(2), 'the update');
     const rekey = async () =>

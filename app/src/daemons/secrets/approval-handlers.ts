@@ -30,7 +30,9 @@ export function approvalHandlers(options: ApprovalHandlersOptions): Handlers {
       const part = parsePolicyPart(profile, authorisation, selection);
       const approvals =
         part.kind === 'pcr' ? [] : part.approvals.map(({ label, counter }) => ({ label, counter: Number(counter) }));
-      return { body: { policy: part.kind, bank: selection.bank, pcrs: [...selection.pcrs], approvals } };
+      const now = await binding.tpm.readPcrs(selection);
+      const pcrs = [...now].map(([pcr, value]) => ({ pcr, value: value.toString('hex') }));
+      return { body: { policy: part.kind, bank: selection.bank, pcrs, approvals } };
     },
 
     async 'tpm-authorize'({ body, sender }) {
