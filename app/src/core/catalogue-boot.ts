@@ -42,6 +42,11 @@ export const bootErrors = {
     message:
       'profile {profile} has approved a boot state that was not booted yet ({label}), and would lose that approval; reboot into it first, or approve the boot state of now in its place: sesame tpm authorize -p {profile} --event-log /sys/kernel/security/tpm0/binary_bios_measurements',
   },
+  'tpm-piece-sealed': {
+    exit: Exit.usage,
+    message:
+      'profile {profile} needs all of its factors, so the TPM itself would have to unseal to approve a boot state, and {reason}; reseal after the update with the recovery key, or use the policy "any"',
+  },
   'tpm-boot-unfit': {
     exit: Exit.usage,
     message:

@@ -6,7 +6,7 @@ import { assertApproved, newAuthorisation } from './authorize.ts';
 import { approvalPublicKey } from './authorize-key.ts';
 import { authorizedPolicy } from './authorize-policy.ts';
 import type { BootRecord } from './event-log-record.ts';
-import { findCounter, provideCounter, readCounter } from './nv-counter.ts';
+import { provideCounter, readCounter } from './nv-counter.ts';
 import { type PcrSelection, type PcrValues, selectionWire } from './pcr-selection.ts';
 import { highestApproval, pendingApprovals, refuseLoss, type StoredApprovals } from './pending-approvals.ts';
 import { emptyPolicy, policyPcr } from './policy-digest.ts';
@@ -44,9 +44,7 @@ export async function newPolicy(
   const { profile, vault, key, stored } = wanted;
   const approver = { profile, selection, key };
   const isFixed = wanted.kind === 'pcr';
-  const counter = isFixed
-    ? stored && (await findCounter(esys, 'approvals', vault))
-    : await provideCounter(esys, 'approvals', vault);
+  const counter = isFixed && stored === undefined ? undefined : await provideCounter(esys, 'approvals', vault);
   const present = counter && { counter, value: await readCounter(esys, storageKey, counter) };
   const pending = stored && present ? pendingApprovals(approver, stored, present, values) : [];
   if (isFixed || present === undefined) {

@@ -14,11 +14,11 @@ const configuration = join(directory, 'update-hooks.conf');
 const calls = join(directory, 'calls');
 
 /** Stands for a program of the device: notes its words, one line a call, and ends as it is told to. */
-function program(name: string, status: number): void {
+function program(name: string, status: number, dryStatus = status): void {
   const path = join(directory, name);
   writeFileSync(
     path,
-    `#!/bin/sh\n{ printf '%s' ${name}; for word; do printf '|%s' "$word"; done; echo; } >> ${calls}\nexit ${status}\n`,
+    `#!/bin/sh\n{ printf '%s' ${name}; for word; do printf '|%s' "$word"; done; echo; } >> ${calls}\ncase "$*" in *--dry-run) exit ${dryStatus} ;; esac\nexit ${status}\n`,
   );
   chmodSync(path, 0o755);
 }
@@ -26,13 +26,15 @@ function program(name: string, status: number): void {
 interface HookRun {
   readonly status: number | null;
   readonly stderr: string;
-  /** Words of every program that was called, separated by "|". */
+  /** Words of every program that was called to change something, separated by "|". */
   readonly calls: string[];
+  /** The same of dry runs. */
+  readonly tried: string[];
 }
 
-function run(hook: string, words: readonly string[], { sesame = 0, environment = {} } = {}): HookRun {
+function run(hook: string, words: readonly string[], { sesame = 0, dryRun = 0, environment = {} } = {}): HookRun {
   writeFileSync(calls, '');
-  program('sesame', sesame);
+  program('sesame', sesame, dryRun);
   program('rauc', 0);
   const { status, stderr } = spawnSync('sh', [join(hooks, hook), ...words], {
     encoding: 'utf8',
@@ -42,7 +44,9 @@ function run(hook: string, words: readonly string[], { sesame = 0, environment =
       ...environment,
     },
   });
-  return { status, stderr, calls: readFileSync(calls, 'utf8').split('\n').filter(Boolean) };
+  const every = readFileSync(calls, 'utf8').split('\n').filter(Boolean);
+  const isDry = (call: string) => call.endsWith('|--dry-run');
+  return { status, stderr, calls: every.filter((call) => !isDry(call)), tried: every.filter(isDry) };
 }
 
 function configure(text: string): void {
@@ -66,7 +70,21 @@ describe('the update hooks', () => {
   it('approve the next boot of every profile with the words of the integrator, spaces and quotes included', () => {
     configure(`profiles="device other"\n${kernelAndCommandLine}`);
     const result = run('authorize-next-boot', ['/mnt/slot']);
-    assert.deepEqual(result, { status: 0, stderr: '', calls: [authorized('/mnt/slot'), authorized('/mnt/slot', 'other')] });
+    assert.deepEqual([result.status, result.stderr], [0, '']);
+    assert.deepEqual(result.calls, [authorized('/mnt/slot'), authorized('/mnt/slot', 'other')]);
+  });
+
+  it('approve nothing when the next boot of one of the profiles cannot be worked out', () => {
+    configure(`profiles="device other"\n${kernelAndCommandLine}`);
+    const result = run('authorize-next-boot', ['/mnt/slot'], { dryRun: 2 });
+    assert.deepEqual([result.status, result.calls], [1, []]);
+    assert.match(result.stderr, /the update is refused: the next boot of profile device cannot be approved .*: 2\)/);
+  });
+
+  it('try every profile before they approve any', () => {
+    configure(`profiles="device other"\n${kernelAndCommandLine}`);
+    const { tried } = run('authorize-next-boot', ['/mnt/slot'], { sesame: 4 });
+    assert.deepEqual(tried, [`${authorized('/mnt/slot')}|--dry-run`, `${authorized('/mnt/slot', 'other')}|--dry-run`]);
   });
 
   it('refuse the update when the approval fails, with the exit code of sesame', () => {
@@ -102,11 +120,11 @@ describe('the hook of RAUC', () => {
     configure(kernelAndCommandLine);
     const environment = { RAUC_SLOT_MOUNT_POINT: '/mnt/rauc/rootfs.1' };
     const result = run('rauc', ['slot-post-install'], { environment });
-    assert.deepEqual(result, { status: 0, stderr: '', calls: [authorized('/mnt/rauc/rootfs.1')] });
+    assert.deepEqual([result.status, result.stderr, result.calls], [0, '', [authorized('/mnt/rauc/rootfs.1')]]);
   });
 
   it('does nothing for hooks of another kind', () => {
-    assert.deepEqual(run('rauc', ['slot-pre-install']), { status: 0, stderr: '', calls: [] });
+    assert.deepEqual(run('rauc', ['slot-pre-install']), { status: 0, stderr: '', calls: [], tried: [] });
   });
 
   it('takes the activation back as a handler, when the approval fails', () => {
@@ -117,7 +135,7 @@ describe('the hook of RAUC', () => {
 
   it('leaves the activation alone as a handler, when the approval succeeds', () => {
     configure(kernelAndCommandLine);
-    assert.deepEqual(run('rauc', []), { status: 0, stderr: '', calls: [authorized('-')] });
+    assert.deepEqual(run('rauc', []).calls, [authorized('-')]);
   });
 });
 

@@ -110,7 +110,10 @@ describe('an update of a device with a TPM', () => {
     await approve(2);
     assert.equal(JSON.parse((await approve(2)).stdout.toString()).changed, false);
     const third = await approve(3);
-    assert.match(third.stderr, /never booted, and replaced: PCR values of .*version-2; refused once a newer one has opened the vault/);
+    assert.match(
+      third.stderr,
+      /never booted, and replaced: PCR values of .*version-2; refused once a newer one has opened the vault/,
+    );
   });
 
   it('is written into the audit chain with what was approved', async () => {
@@ -167,6 +170,17 @@ describe('an update of a device with a TPM', () => {
     assert.equal(approved.code, 0, approved.stderr);
     await bootsInto(2);
     await device.must(['unlock', '-p', 'device', '--password-stdin', '--tpm'], `${password}\n`);
+  });
+
+  it('cannot be approved in `all` mode once the boot state is capped, which is said', async () => {
+    device = await new Device(configuration(chip.tcti, 'cap_pcr = 12')).start();
+    const init = ['init', '-p', 'device', '--factor', 'password,tpm', '--password-stdin', '--no-recovery-key', '--policy', 'all'];
+    await device.must(init, `${password}\n`);
+    await device.must(['unlock', '-p', 'device', '--password-stdin', '--tpm'], `${password}\n`);
+    await device.must(['tpm', 'cap']);
+    const { code, stderr } = await approve(2);
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, /needs all of its factors, .*its boot state is capped/);
   });
 });
 

@@ -9,6 +9,7 @@ import { readTpmEnrolment } from '../../factors/tpm-enrolments.ts';
 import type { SecretBytes } from '../../memory/secret-bytes.ts';
 import { parsePolicyPart } from '../../tpm/approvals.ts';
 import type { BootToApprove } from '../../tpm/authorize.ts';
+import { parseEnrolment } from '../../tpm/enrolment.ts';
 import { parseBootRecord } from '../../tpm/event-log-record.ts';
 import type { Auditor } from './auditor.ts';
 import type { TpmBinding } from './tpm-binding.ts';
@@ -70,7 +71,14 @@ async function approved(
   }
 }
 
-async function unsealedPiece({ factor }: TpmBinding, context: FactorContext, file: FactorFile): Promise<SecretBytes> {
+/** @throws SesameError tpm-piece-sealed where no update can be approved, and as the factor's unwrap does */
+async function unsealedPiece(binding: TpmBinding, context: FactorContext, file: FactorFile): Promise<SecretBytes> {
+  const { factor } = binding;
+  const { profile } = context;
+  if (parseEnrolment(file.path, file.bytes).hasPin) {
+    throw SesameError.of('tpm-piece-sealed', { profile, reason: 'it has a PIN, which is not kept' });
+  }
+  if (await binding.isCapped()) throw SesameError.of('tpm-piece-sealed', { profile, reason: 'its boot state is capped' });
   const nothing = context.memory.take(Buffer.alloc(0));
   try {
     const piece = await factor.unwrap(context, file, nothing);
