@@ -127,8 +127,7 @@ export async function revokeOlder(
   used: Approval,
 ): Promise<Authorisation | undefined> {
   const { counter, approvals } = authorisation;
-  // The file keeps what is revoked until the TPM has revoked it: with one approval there is nothing left to do.
-  if (approvals.length === 1) return undefined;
+  // Also when there is one approval alone: a new seal counts on it, and who has the disk can take the others out of the file.
   for (let value = await readCounter(esys, key, counter); value < used.counter; value += 1n) {
     await incrementCounter(esys, key, counter);
   }

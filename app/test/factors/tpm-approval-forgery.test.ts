@@ -70,6 +70,17 @@ describe('an enrolment that somebody with the disk has changed', () => {
     await assert.rejects(fixture.approve(masterKey, version(3)), failsWith('tpm-approvals-forged', 'older'));
   });
 
+  it('does not keep the older state approved when it lacks that approval', async () => {
+    await fixture.approve(masterKey, version(2));
+    const older = fixture.file;
+    fixture.forge((genuine) => ({ ...genuine, approvals: genuine.approvals.slice(-1) }));
+    await boots(2);
+    assert.equal(await fixture.opens(), masterKey);
+    fixture.file = older;
+    await boots(1);
+    await assert.rejects(fixture.opens(), failsWith('tpm-approval-revoked'));
+  });
+
   it('is mended by a reseal, which takes over nothing that the vault has not signed', async () => {
     const claim = (approval: Approval) => ({ ...approval, values: version(3), counter: approval.counter + 9n, label: 'forged' });
     fixture.forge((genuine) => ({ ...genuine, approvals: [...genuine.approvals, ...genuine.approvals.map(claim)] }));
