@@ -24,6 +24,5 @@ do_install() {
     install -D -m 0755 ${S}/bin/node ${D}${bindir}/node
 }
 
-RPROVIDES:${PN} = "nodejs"
 RCONFLICTS:${PN} = "nodejs"
 INSANE_SKIP:${PN} = "already-stripped ldflags"
