@@ -173,11 +173,13 @@ describe('an update of a device with a TPM', () => {
   });
 
   it('cannot be approved in `all` mode once the boot state is capped, which is said', async () => {
-    device = await new Device(configuration(chip.tcti, 'cap_pcr = 12')).start();
+    device = await new Device(configuration(chip.tcti)).start();
     const init = ['init', '-p', 'device', '--factor', 'password,tpm', '--password-stdin', '--no-recovery-key', '--policy', 'all'];
     await device.must(init, `${password}\n`);
     await device.must(['unlock', '-p', 'device', '--password-stdin', '--tpm'], `${password}\n`);
-    await device.must(['tpm', 'cap']);
+    writeFileSync(join(device.configurationDirectory, 'config.toml'), configuration(chip.tcti, 'cap_pcr = 12'));
+    const isCapped = async () => (await device.sesame(['tpm', 'cap'])).code === 0;
+    await device.eventually('the new configuration holds, and the boot state is capped', isCapped);
     const { code, stderr } = await approve(2);
     assert.equal(code, 2, stderr);
     assert.match(stderr, /needs all of its factors, .*its boot state is capped/);
