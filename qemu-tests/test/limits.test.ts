@@ -26,6 +26,7 @@ describe(`${requests} requests and an unlock on a device of 256 MB`, () => {
   before(async () => {
     device = await readyDevice('limits');
     await device.configure('[global.rate_limit]\nper_second = 100000\nburst = 100000\n');
+    await device.unlock();
     await device.must('sesame secret set -p device name', 'x'.repeat(256));
   });
   after(() => device.dispose());

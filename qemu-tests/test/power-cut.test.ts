@@ -30,6 +30,7 @@ describe(`${cuts} power cuts at random moments during writes`, () => {
   before(async () => {
     device = await readyDevice('power cut');
     await device.configure(generous);
+    await device.unlock();
   });
   after(() => device.dispose());
 
