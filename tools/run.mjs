@@ -50,6 +50,10 @@ const units = () => [...testFiles('app/test').filter((file) => !isProduct(file))
 /** Tests of what image systems install. */
 const packaging = () => [...testFiles('tools/test'), ...testFiles('meta-open-sesame/test'), ...testFiles('buildroot-ext/test')];
 const device = () => testFiles('qemu-tests/test');
+
+/** Firmware and a dozen boots under emulation take longer than all the rest. */
+const isLong = (file) => file.endsWith('/measured-boot.test.ts');
+const shortDevice = () => device().filter((file) => !isLong(file));
 const product = () => testFiles('app/test').filter(isProduct);
 
 const minute = 60_000;
@@ -66,9 +70,9 @@ function tests(major, files, env = {}) {
 }
 
 /** The device is built before its tests, whose time is limited. */
-function deviceTests(env) {
+function deviceTests(files, env) {
   const builds = { command: pinnedNode(22), args: ['qemu-tests/build/main.ts'], env };
-  return { title: 'tests of the device', steps: [builds, tests(22, device(), env)] };
+  return { title: 'tests of the device', steps: [builds, tests(22, files, env)] };
 }
 
 /** Ends this program with a failure when a track fails. */
@@ -94,18 +98,18 @@ const commands = {
     check();
     // The device waits for its own clock most of the time, so it is tested beside the others.
     const others = [tests(22, [...units(), ...packaging(), ...product()]), tests(24, units())];
-    await inTracks({ title: 'tests of this machine', steps: others }, deviceTests());
+    await inTracks({ title: 'tests of this machine', steps: others }, deviceTests(shortDevice()));
   },
   async 'test-device'() {
     installDebianPackages([...testPackages, ...devicePackages], 'the device tests');
     const { image } = parseArgs({ args: process.argv.slice(3), options: { image: { type: 'string' } } }).values;
-    await inTracks(deviceTests(image === undefined ? {} : { BUILDROOT_OUTPUT: resolve(image) }));
+    await inTracks(deviceTests(device(), image === undefined ? {} : { BUILDROOT_OUTPUT: resolve(image) }));
   },
   async 'test-long'() {
     installDebianPackages([...testPackages, ...devicePackages], 'the tests');
     build();
     const others = { title: 'tests of this machine', steps: [tests(22, [...units(), ...product()], longCampaign)] };
-    await inTracks(others, deviceTests(longCampaign));
+    await inTracks(others, deviceTests(device(), longCampaign));
   },
   bench() {
     build();
