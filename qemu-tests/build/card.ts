@@ -8,7 +8,7 @@ import { runProgram } from './program.ts';
 import { type RaspberryPiFiles, raspberryPiFiles } from './raspberry-pi.ts';
 import { rootFileSystem } from './root-file-system.ts';
 
-const boards = join(import.meta.dirname, '../../buildroot-ext/board');
+export const boards = join(import.meta.dirname, '../../buildroot-ext/board');
 
 /** What a card consists of before it is one. */
 export interface CardContent {

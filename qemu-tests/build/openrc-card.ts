@@ -13,6 +13,8 @@ export const openrcCard: InitSystem = {
   ...openrc,
   name: 'openrc-card',
   packages: [...openrc.packages, 'fdisk', 'util-linux'],
+  // Services of packages that these bring; they need others that are not here.
+  unwanted: [...openrc.unwanted, 'etc/init.d/hwclock.sh', 'etc/init.d/udev'],
   sources: [...openrc.sources, deviceServices, join(import.meta.dirname, 'openrc.ts')],
   install(root) {
     openrc.install(root);
