@@ -89,6 +89,14 @@ export class Device {
     return performance.now() - this.machine.poweredOnAt;
   }
 
+  /** Switches the device on and takes the power away again, however far it has come by then. */
+  async interruptBoot(afterMs: number): Promise<void> {
+    const options = { data: this.dataPath, directory: this.directory, consolePath: this.#logPath };
+    const machine = await Machine.powerOn(this.#image, options);
+    await wait(afterMs);
+    await machine.cutPower();
+  }
+
   /** Runs a script in the device's shell, as root. */
   async run(script: string, input: string | Uint8Array = '', limitMs = commandLimitMs): Promise<GuestResult> {
     return await this.#inTime(this.machine.agent.run(script, input), limitMs, `no answer to: ${script}`);

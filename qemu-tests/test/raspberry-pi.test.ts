@@ -35,6 +35,8 @@ describe('a Raspberry Pi 3 that starts from the card', () => {
     const { console } = pi;
     assert.match(console, /growing \/dev\/mmcblk0p4/);
     for (const name of ['open-sesame-profile', 'open-sesame-secrets']) assert.match(console, new RegExp(`${name} +\\[ +started`));
+    const [, mebibytes] = /\/dev\/mmcblk0p4 +(\d+) .*\/var\/lib/.exec(console) ?? [];
+    assert.ok(Number(mebibytes) > 500, `the data partition has ${mebibytes} MiB`);
     assert.match(console, /"protection":\s*"(memfd_secret|mlock)"/);
   });
 });
