@@ -51,9 +51,9 @@ const units = () => [...testFiles('app/test').filter((file) => !isProduct(file))
 const packaging = () => [...testFiles('tools/test'), ...testFiles('meta-open-sesame/test'), ...testFiles('buildroot-ext/test')];
 const device = () => testFiles('qemu-tests/test');
 
-/** Firmware and a dozen boots under emulation take longer than all the rest. */
-const isLong = (file) => file.endsWith('/measured-boot.test.ts');
-const shortDevice = () => device().filter((file) => !isLong(file));
+/** What an ordinary run has the time for under emulation; `npm run test:device` and `npm run test:long` take them all. */
+const ordinary = ['boot', 'card', 'limits', 'memory-dump'];
+const ordinaryDevice = () => device().filter((file) => ordinary.some((name) => file.endsWith(`/${name}.test.ts`)));
 const product = () => testFiles('app/test').filter(isProduct);
 
 const minute = 60_000;
@@ -98,7 +98,7 @@ const commands = {
     check();
     // The device waits for its own clock most of the time, so it is tested beside the others.
     const others = [tests(22, [...units(), ...packaging(), ...product()]), tests(24, units())];
-    await inTracks({ title: 'tests of this machine', steps: others }, deviceTests(shortDevice()));
+    await inTracks({ title: 'tests of this machine', steps: others }, deviceTests(ordinaryDevice()));
   },
   async 'test-device'() {
     installDebianPackages([...testPackages, ...devicePackages], 'the device tests');
