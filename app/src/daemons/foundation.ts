@@ -82,6 +82,8 @@ async function serve(name: DaemonName, start: (foundation: Foundation) => Promis
   const sandbox = settleSandbox({ daemon: name, settings: configuration.global, environment: process.env, logger });
 
   let service: Service | undefined;
+  let running: Running | undefined;
+  stopOnSignal(logger, () => running);
   const watcher = watchConfiguration(paths, {
     changed(next) {
       configuration = next.configuration;
@@ -120,7 +122,7 @@ async function serve(name: DaemonName, start: (foundation: Foundation) => Promis
   if (readiness.aliveEveryMs !== undefined) setInterval(() => readiness.alive(), readiness.aliveEveryMs).unref();
   logger.info('ready', { pid: process.pid });
   process.on('SIGHUP', () => watcher.reload());
-  stopOnSignal({ service, watcher, readiness, logger });
+  running = { service, watcher, readiness };
 }
 
 function renewAccounts(path: string): string {
@@ -135,31 +137,38 @@ interface Running {
   readonly service: Service;
   readonly watcher: { close(): void };
   readonly readiness: Readiness;
-  readonly logger: Logger;
 }
 
-function stopOnSignal({ service, watcher, readiness, logger }: Running): void {
+/** From the first moment on: a start may wait for a slow TPM, and a handler that comes after it would come too late. */
+function stopOnSignal(logger: Logger, running: () => Running | undefined): void {
   let stopping = false;
   const stop = (signal: NodeJS.Signals): void => {
     if (stopping) return;
     stopping = true;
     logger.info('stopping', { signal });
-    readiness.stopping();
-    watcher.close();
-    setTimeout(() => {
-      logger.error('the stop took too long; what was under way is cut off', { limit_ms: stopLimitMs });
-      process.exit(Exit.unexpected);
-    }, stopLimitMs).unref();
-    service.stop().then(
-      () => process.exit(Exit.done),
-      (thrown: unknown) => {
-        logger.error('the stop failed', { cause: describe(thrown) });
-        process.exit(Exit.unexpected);
-      },
-    );
+    const started = running();
+    // Nobody was told that it is ready, so that nobody waits for an answer.
+    if (started === undefined) process.exit(Exit.done);
+    finish(started, logger);
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+}
+
+function finish({ service, watcher, readiness }: Running, logger: Logger): void {
+  readiness.stopping();
+  watcher.close();
+  setTimeout(() => {
+    logger.error('the stop took too long; what was under way is cut off', { limit_ms: stopLimitMs });
+    process.exit(Exit.unexpected);
+  }, stopLimitMs).unref();
+  service.stop().then(
+    () => process.exit(Exit.done),
+    (thrown: unknown) => {
+      logger.error('the stop failed', { cause: describe(thrown) });
+      process.exit(Exit.unexpected);
+    },
+  );
 }
 
 /** The algorithms of the bus, which both ends must take from the same configuration. */

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
 import { type DaemonName, Device, password, startDevice } from '../support/device.ts';
 
 const devices: Device[] = [];
@@ -68,6 +69,19 @@ describe('the two daemons', () => {
     assert.equal(await device.end('daemon-profile'), 0);
     assert.ok(Date.now() - started < 10_000);
   });
+
+  for (const name of ['daemon-profile', 'daemon-secrets'] satisfies DaemonName[]) {
+    it(`stop on SIGTERM at any moment of the start of ${name}`, async () => {
+      const device = track(await startDevice());
+      for (let delayMs = 0; delayMs < 400; delayMs += 25) {
+        await device.end(name);
+        device.launch(name);
+        await wait(delayMs);
+        const ended = device.end(name).then(() => true);
+        assert.ok(await Promise.race([ended, wait(5_000, false, { ref: false })]), `${delayMs} ms after its start`);
+      }
+    });
+  }
 
   it('refuse to run twice on one directory, and the first one keeps serving', async () => {
     const device = track(await startDevice());

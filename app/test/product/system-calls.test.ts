@@ -201,7 +201,7 @@ function present(entries: readonly SystemCallEntry[]): SystemCallEntry[] {
 }
 
 function listed(daemon: DaemonName, phase: Phase): SystemCallEntry[] {
-  return callsOf({ daemon, phase, emulatedTpm: false }, architecture);
+  return callsOf({ daemon, phase, emulatedTpm: false, pid: process.pid }, architecture);
 }
 
 function namesOf(entries: readonly SystemCallEntry[]): string[] {

@@ -40,7 +40,7 @@ export function confine(confinement: Confinement): SandboxReport {
   forbidNewPrivileges();
   const emulatedTpm = isEmulated(configuration.global.tpm.tcti);
   const landlock = restrict(rulesOf(privileges, places), emulatedTpm, environment);
-  return { landlock, seccomp: filter({ daemon, phase: 'starting', emulatedTpm }) };
+  return { landlock, seccomp: filter({ daemon, phase: 'starting', emulatedTpm, pid: process.pid }) };
 }
 
 /** A rule needs its directory, so that what the daemon would make at its start has to be there before. */

@@ -41,6 +41,6 @@ export function settleSandbox({ daemon, settings, environment, logger }: Sandbox
 /** Takes away what only the start needed: becoming another program, above all. */
 export function tightenSandbox(daemon: DaemonName, { seccomp }: SandboxReport, tcti: string): void {
   if (seccomp.state !== 'enforced') return;
-  const errno = filterCalls({ daemon, phase: 'ready', emulatedTpm: isEmulated(tcti) });
+  const errno = filterCalls({ daemon, phase: 'ready', emulatedTpm: isEmulated(tcti), pid: process.pid });
   assert(errno === 0, `a second filter is refused: ${describeErrno(errno)}`);
 }

@@ -16,6 +16,8 @@ export interface SystemCallEntry extends AllowedCall {
   readonly on?: Architecture;
   /** Only where the configuration names an emulator in place of a TPM, which is reached over the network. */
   readonly forEmulatedTpm?: true;
+  /** Its first argument is a process, which has to be the daemon itself. */
+  readonly onItself?: true;
   /** When it is needed, where the test cannot bring that about. */
   readonly unseen?: string;
 }
@@ -77,6 +79,12 @@ export const systemCalls: readonly SystemCallEntry[] = [
   { name: 'epoll_create1', until: 'ready' },
   { name: 'pipe2', until: 'ready' },
   { name: 'gettid', until: 'ready' },
+  {
+    name: 'tgkill',
+    onItself: true,
+    until: 'ready',
+    unseen: 'a SIGTERM that arrives before there is a handler: Node raises it again',
+  },
 
   // Memory
   { name: 'mmap' },
@@ -179,15 +187,19 @@ export interface Circumstances {
   readonly daemon: DaemonName;
   readonly phase: Phase;
   readonly emulatedTpm: boolean;
+  /** Of the daemon, which keeps the one that it had before it replaced itself. */
+  readonly pid: number;
 }
 
 /** What a daemon may call on an architecture. */
-export function callsOf({ daemon, phase, emulatedTpm }: Circumstances, architecture: Architecture): SystemCallEntry[] {
-  return systemCalls.filter(
-    ({ daemons, until, on, forEmulatedTpm = false }) =>
-      (daemons?.includes(daemon) ?? true) &&
-      (phase === 'starting' || until === undefined) &&
-      (on ?? architecture) === architecture &&
-      (emulatedTpm || !forEmulatedTpm),
-  );
+export function callsOf({ daemon, phase, emulatedTpm, pid }: Circumstances, architecture: Architecture): SystemCallEntry[] {
+  return systemCalls
+    .filter(
+      ({ daemons, until, on, forEmulatedTpm = false }) =>
+        (daemons?.includes(daemon) ?? true) &&
+        (phase === 'starting' || until === undefined) &&
+        (on ?? architecture) === architecture &&
+        (emulatedTpm || !forEmulatedTpm),
+    )
+    .map((entry) => (entry.onItself === true ? { ...entry, when: [{ argument: 0, oneOf: [pid] }] } : entry));
 }
