@@ -66,7 +66,7 @@ function makeRelease({ architecture, libc, epoch, work }) {
   const kernel = join(root, 'kernel-fragments');
   cpSync(kernel, join(directory, 'kernel-fragments'), {
     recursive: true,
-    filter: (path) => !path.startsWith(join(kernel, 'test')),
+    filter: (path) => !path.startsWith(join(kernel, 'test')) && !path.endsWith('.ts'),
   });
   for (const file of ['install.sh', 'README.md']) cpSync(join(root, 'tools/dist', file), join(directory, file));
   writeFileSync(join(directory, 'SHA256SUMS'), checksumLines(directory));

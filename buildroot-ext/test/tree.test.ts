@@ -114,55 +114,6 @@ describe('the check of a toolchain', () => {
   });
 });
 
-describe('the check of a built kernel without Node', () => {
-  const directory = mkdtempSync(join(tmpdir(), 'survived-'));
-  after(() => rmSync(directory, { recursive: true, force: true }));
-  const fragment = join(directory, 'fragment.cfg');
-  const configuration = join(directory, 'config');
-  writeFileSync(
-    fragment,
-    '# The call.\nCONFIG_SECRETMEM=y\n# Unused.\n# CONFIG_SWAP is not set\n# A list.\nCONFIG_LSM="landlock,yama"\n',
-  );
-
-  function survived(built: string, ...more: string[]) {
-    writeFileSync(configuration, built);
-    const words = [join(root, 'kernel-fragments/survived.sh'), configuration, fragment, ...more];
-    return spawnSync('sh', words, { encoding: 'utf8' });
-  }
-
-  it('passes a kernel that has everything', () => {
-    assert.equal(survived('CONFIG_SECRETMEM=y\nCONFIG_LSM="landlock,yama"\n').status, 0);
-  });
-
-  it('names what was lost, where it was asked for and why', () => {
-    const { status, stdout } = survived('CONFIG_SWAP=y\nCONFIG_LSM="landlock,yama"\n');
-    assert.equal(status, 1);
-    assert.match(stdout, /CONFIG_SECRETMEM: wanted y, got n \(.*fragment\.cfg:2\)\n +The call\./);
-    assert.match(stdout, /CONFIG_SWAP: wanted n, got y/);
-    assert.match(stdout, /1 of 3 options survived/);
-  });
-
-  it('lets a later fragment win', () => {
-    const later = join(directory, 'later.cfg');
-    writeFileSync(later, '# This board swaps.\nCONFIG_SWAP=y\n');
-    assert.equal(survived('CONFIG_SECRETMEM=y\nCONFIG_SWAP=y\nCONFIG_LSM="landlock,yama"\n', later).status, 0);
-  });
-
-  it('agrees with the checker in TypeScript about every fragment', () => {
-    const fragments = globSync(join(root, 'kernel-fragments/*.cfg'));
-    for (const path of fragments) {
-      writeFileSync(configuration, 'CONFIG_NET=y\nCONFIG_SWAP=y\n');
-      const shell = spawnSync('sh', [join(root, 'kernel-fragments/survived.sh'), configuration, path], { encoding: 'utf8' });
-      const typescript = spawnSync(process.execPath, [join(root, 'kernel-fragments/check.ts'), configuration, path], {
-        encoding: 'utf8',
-      });
-      const lost = (text: string) => [...text.matchAll(/^CONFIG_(\w+): wanted (\S+), got (\S+)/gm)].map(([line]) => line).sort();
-      assert.deepEqual(lost(shell.stdout), lost(typescript.stdout), path);
-      assert.equal(shell.status, typescript.status, path);
-    }
-  });
-});
-
 describe('the release', () => {
   it('has the licences whose hashes the external tree names', () => {
     const release = mkdtempSync(join(tmpdir(), 'release-'));

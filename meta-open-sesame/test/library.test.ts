@@ -1,55 +1,11 @@
 // SPDX-License-Identifier: MIT
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { temporaryDirectory } from '../../app/test/support/directory.ts';
-import { python, repository } from './support.ts';
-
-const fragmentDirectory = join(repository, 'kernel-fragments');
-
-describe('the check of a built kernel', () => {
-  const directory = temporaryDirectory();
-  const fragments = readdirSync(fragmentDirectory)
-    .filter((name) => name.endsWith('.cfg'))
-    .map((name) => join(fragmentDirectory, name));
-
-  const script = `
-import pathlib, sys
-from open_sesame.kernel_options import lost_options
-configuration, *fragments = [pathlib.Path(name).read_text() for name in sys.argv[1:]]
-for option, wanted, found, reason in lost_options(configuration, fragments):
-    print(f"CONFIG_{option}: wanted {wanted}, got {found} {reason}")
-`;
-
-  /** Everything as wanted but some options, in .config's words. */
-  function configuration(lost: readonly string[]): string {
-    const lines = fragments.flatMap((file) => readFileSync(file, 'utf8').split('\n'));
-    const kept = lines.filter((line) => line.includes('CONFIG_') && !lost.some((option) => line.includes(option)));
-    const path = join(directory, 'config');
-    writeFileSync(path, `${kept.join('\n')}\nCONFIG_SWAP=y\nCONFIG_TCG_TPM=m\n`);
-    return path;
-  }
-
-  it('finds what the checker of the fragments finds, for the same reasons', () => {
-    const built = configuration(['CONFIG_SECRETMEM', 'CONFIG_SWAP', 'CONFIG_TCG_TPM', 'CONFIG_LSM']);
-    const found = python(script, built, ...fragments);
-    const { stdout } = spawnSync(process.execPath, [join(fragmentDirectory, 'check.ts'), built, ...fragments], {
-      encoding: 'utf8',
-    });
-    const expected = stdout.replace(/ \(\S+\)\n {4}/g, ' ').replace(/^\d+ of .*\n/m, '');
-    assert.match(expected, /CONFIG_SECRETMEM: wanted y, got n The system call/);
-    assert.equal(found, expected);
-  });
-
-  it('finds nothing in a kernel that kept everything', () => {
-    const built = configuration(['CONFIG_SWAP', 'CONFIG_TCG_TPM']);
-    writeFileSync(built, readFileSync(built, 'utf8').replace('CONFIG_SWAP=y\nCONFIG_TCG_TPM=m', 'CONFIG_TCG_TPM=y'));
-    assert.equal(python(script, built, ...fragments), '');
-  });
-});
+import { python } from './support.ts';
 
 describe('the check of a release', () => {
   const directory = temporaryDirectory();

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { mistakesAbout } from '../../kernel-fragments/kernel-source.ts';
 import { artefact, contentKey, type Say } from './artefact.ts';
 import { runProgram } from './program.ts';
 
@@ -32,7 +33,8 @@ export interface Kernel {
 }
 
 /**
- * The kernel of the device: everything off, then the fragments. Fails when an option of theirs did not survive.
+ * The kernel of the device: everything off, then the fragments.
+ * @throws Error when an option of theirs did not survive, or a fragment of any machine names one that this kernel does not know
  */
 export async function buildKernel({ cache, say }: { readonly cache: string; readonly say: Say }): Promise<Kernel> {
   const compiler = spawnSync('aarch64-linux-gnu-gcc', ['--version'], { encoding: 'utf8' }).stdout.split('\n', 1)[0] ?? '';
@@ -61,6 +63,7 @@ async function build(path: string, say: Say): Promise<void> {
     await runProgram('tar', ['-xf', sourceArchive, '-C', work], { say });
     const source = join(work, `linux-source-${sourceVersion}`);
     const environment = { ...process.env, ...reproducible, ARCH: 'arm64', CROSS_COMPILE: 'aarch64-linux-gnu-' };
+    checkNames(source);
     const options = { directory: source, environment, say };
     await runProgram('scripts/kconfig/merge_config.sh', ['-n', '-O', '.', ...deviceFragments], options);
     await checkConfiguration(join(source, '.config'));
@@ -75,7 +78,12 @@ async function build(path: string, say: Say): Promise<void> {
 
 /** @throws Error that names each option that did not survive and why it matters */
 async function checkConfiguration(config: string): Promise<void> {
-  await runProgram(process.execPath, [join(fragmentDirectory, 'check.ts'), config, ...deviceFragments]);
+  await runProgram('sh', [join(fragmentDirectory, 'survived.sh'), config, ...deviceFragments]);
+}
+
+function checkNames(source: string): void {
+  const mistakes = mistakesAbout(source, globSync(join(fragmentDirectory, '*.cfg')));
+  if (mistakes.length > 0) throw new Error(mistakes.join('\n'));
 }
 
 function packageVersion(name: string): string {

@@ -21,7 +21,7 @@ export function layOutExternalTree({ root, directory, archives }) {
   cpSync(join(root, 'buildroot-ext'), directory, {
     recursive: true,
     dereference: true,
-    filter: (path) => !path.endsWith('/test'),
+    filter: (path) => !path.endsWith('/test') && !path.endsWith('.ts'),
   });
   appendFileSync(join(directory, hashPath), `# Written by npm run dist\n${hashLines(archives)}`);
 }

@@ -58,19 +58,23 @@ function switchedOff({ release, commandLine }: KernelFacts): Missing | undefined
   };
 }
 
-/** arch/arm64/mm/pageattr.c, can_set_direct_map: pages can only leave the direct map where it is mapped page by page. */
-function fixedDirectMap({ architecture, commandLine, configuration }: KernelFacts): Missing | undefined {
+/**
+ * arch/arm64/mm/pageattr.c, can_set_direct_map: pages can only leave the direct map where it is mapped page by page. Linux 6.18 made that
+ * the default and the meaning of rodata=on, and took the option away.
+ */
+function fixedDirectMap({ release, architecture, commandLine, configuration }: KernelFacts): Missing | undefined {
   if (architecture !== 'arm64') return undefined;
+  const version = kernelVersion(release);
+  const byDefault = version !== undefined && version >= kernel(6, 18);
   const rodata = parameter(commandLine, 'rodata');
-  if (rodata !== undefined && rodata !== 'full') {
+  if (rodata === 'full' || (byDefault && rodata === 'on')) return undefined;
+  if (rodata !== undefined) {
     return {
       cause: `rodata=${rodata} on the kernel command line fixes the direct map, so no page can be taken out of it`,
       remedy: 'remove rodata= from the kernel command line',
     };
   }
-  if (configuration === undefined || rodata === 'full' || isSet(configuration, 'CONFIG_RODATA_FULL_DEFAULT_ENABLED')) {
-    return undefined;
-  }
+  if (byDefault || configuration === undefined || isSet(configuration, 'CONFIG_RODATA_FULL_DEFAULT_ENABLED')) return undefined;
   return {
     cause: 'the kernel was built without CONFIG_RODATA_FULL_DEFAULT_ENABLED, so no page can be taken out of the direct map',
     remedy: 'build it with CONFIG_RODATA_FULL_DEFAULT_ENABLED=y or add rodata=full to its command line',

@@ -50,12 +50,21 @@ describe('why memfd_secret is missing', () => {
     });
   }
 
+  it('is rodata=noalias from 6.18 on, where it took the place of rodata=on', () => {
+    assert.match(explain({ release: '6.18.7', commandLine: 'rodata=noalias' }), /rodata=noalias .* fixes the direct map/);
+    assert.doesNotMatch(explain({ release: '6.18.7', commandLine: 'rodata=on' }), /direct map/);
+  });
+
   it('is not rodata on x86', () => {
     assert.doesNotMatch(explain({ architecture: 'x64', commandLine: 'rodata=off' }), /direct map/);
   });
 
   it('is a direct map in blocks by the configuration of an arm64 kernel', () => {
     assert.match(explain({ configuration: 'CONFIG_SECRETMEM=y\n' }), /CONFIG_RODATA_FULL_DEFAULT_ENABLED/);
+  });
+
+  it('is not an option that 6.18 took away', () => {
+    assert.doesNotMatch(explain({ release: '6.18.7', configuration: 'CONFIG_SECRETMEM=y\n' }), /RODATA/);
   });
 
   it('is a sandbox when the call is forbidden instead of unknown', () => {
