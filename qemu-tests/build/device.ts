@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { Say } from './artefact.ts';
 import { buildrootDevice } from './buildroot.ts';
-import type { InitSystem } from './init-system.ts';
+import type { InitName, InitSystem } from './init-system.ts';
 import { buildKernel } from './kernel.ts';
 import { openrc } from './openrc.ts';
 import { rootFileSystem } from './root-file-system.ts';
@@ -19,6 +19,8 @@ export interface DeviceImage {
   readonly rootArguments?: string;
   /** UEFI firmware that measures what it starts; without it QEMU starts the kernel and every PCR stays zero. */
   readonly firmware?: Firmware;
+  /** OpenRC when absent. */
+  readonly init?: InitName;
   /** Initial RAM disk, for kernels that need modules to find their root. */
   readonly initrd?: string;
 }
@@ -41,5 +43,5 @@ export async function chosenDevice(say: Say, cache = defaultCache): Promise<Devi
 export async function buildDevice(say: Say, init: InitSystem = openrc, cache = defaultCache): Promise<DeviceImage> {
   const root = await rootFileSystem(init, cache, say);
   const { image, config, version } = await buildKernel({ cache, say });
-  return { kernel: image, kernelConfiguration: config, kernelVersion: version, root };
+  return { kernel: image, kernelConfiguration: config, kernelVersion: version, root, init: init.services };
 }

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 
+/** Whose service files of the release there are devices for: folders of app/init. */
+export type InitName = 'openrc' | 'busybox' | 'runit' | 'systemd';
+
 /** What makes a root file system come up: the one part of a device that differs between init systems. */
 export interface InitSystem {
   /** Names the artefacts made with it. */
   readonly name: string;
-  /** Whose service files of the release are installed: a folder of app/init. */
-  readonly services: string;
+  /** Whose service files of the release are installed. */
+  readonly services: InitName;
   /** Debian packages beside those of every device. */
   readonly packages: readonly string[];
   /** Directories whose content ends up in the root file system; its cached image is made again when they change. */

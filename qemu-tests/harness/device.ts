@@ -9,6 +9,8 @@ import { chosenDevice, type DeviceImage } from '../build/device.ts';
 import { runProgram } from '../build/program.ts';
 import type { GuestResult } from './agent.ts';
 import { type BootOptions, Machine } from './machine.ts';
+import { services } from './memory.ts';
+import { type ServiceControl, serviceControl } from './service-control.ts';
 import { tpmState } from './software-tpm.ts';
 
 /** How long a boot may take on a busy machine, in ms. */
@@ -72,6 +74,11 @@ export class Device {
     return device;
   }
 
+  /** How to deal with its services. */
+  get control(): ServiceControl {
+    return serviceControl(this.#image.init ?? 'openrc');
+  }
+
   get machine(): Machine {
     assert.ok(this.#machine !== undefined, 'the device is switched on');
     return this.#machine;
@@ -128,7 +135,7 @@ export class Device {
     // A running daemon may read the directory that it was started with and not what is mounted over it.
     const command = (await this.run('grep -q " /etc/pds " /proc/mounts')).code === 0 ? 'reload' : 'restart';
     if (command === 'restart') await this.must('mount -o bind /run/configuration /etc/pds');
-    await this.must(`rc-service open-sesame-profile ${command}; rc-service open-sesame-secrets ${command}`);
+    for (const service of services) await this.must(this.control[command](service));
   }
 
   /** A profile with the password of tests, unlocked. */
@@ -154,7 +161,8 @@ export class Device {
   }
 
   async daemonLogs(): Promise<string> {
-    return (await this.run('cat /run/open-sesame/log/*')).stdout.toString('utf8');
+    const texts = await Promise.all(services.map((service) => this.run(this.control.messages(service))));
+    return texts.map(({ stdout }) => stdout.toString('utf8')).join('');
   }
 
   /** What the device boots from now on, as after an update. */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 import type { Device } from './device.ts';
 
-export type Service = 'open-sesame-profile' | 'open-sesame-secrets';
+export const services = ['open-sesame-profile', 'open-sesame-secrets'] as const;
+export type Service = (typeof services)[number];
 
 /** What the kernel says about a process and its control group; sizes in bytes. */
 export interface ProcessMemory {
@@ -24,7 +25,7 @@ export function pidScript(service: Service): string {
 
 /** Memory of a daemon. */
 export async function daemonMemory(device: Device, service: Service): Promise<ProcessMemory> {
-  return await readMemory(device, service, pidScript(service));
+  return await readMemory(device, device.control.controlGroup(service), device.control.pid(service));
 }
 
 /** How often the supervisor has started a daemon again. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Which file of a build belongs to which part of the release. A part is a tree as it lies on the device: installing is copying.
 import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 
 /** Everything of ours on a device; `lib/node` in it is a link to the Node that the image has, made when it is installed. */
 const home = 'usr/lib/open-sesame';
@@ -15,9 +15,20 @@ const programs = { 'daemon-profile': 'profile', 'daemon-secrets': 'secrets', ses
 /** Where the folders of app/init/NAME go. */
 const initPlaces = {
   openrc: { 'init.d': 'etc/init.d', 'conf.d': 'etc/conf.d', lib: `${home}/openrc` },
-  systemd: { system: 'usr/lib/systemd/system', 'tmpfiles.d': 'usr/lib/tmpfiles.d', 'sysusers.d': 'usr/lib/sysusers.d' },
-  sysvinit: { 'init.d': 'etc/init.d', default: 'etc/default', lib: `${home}/sysvinit` },
+  systemd: {
+    system: 'usr/lib/systemd/system',
+    user: 'usr/lib/systemd/user',
+    'tmpfiles.d': 'usr/lib/tmpfiles.d',
+    'sysusers.d': 'usr/lib/sysusers.d',
+  },
+  sysvinit: { 'init.d': 'etc/init.d' },
+  busybox: { 'init.d': 'etc/init.d', lib: `${home}/busybox` },
+  runit: { sv: 'etc/sv', lib: `${home}/runit` },
+  supervision: { default: 'etc/default', lib: `${home}/supervision` },
 };
+
+/** Those that cannot do what `supervision` does for them. */
+const supervised = ['sysvinit', 'busybox', 'runit'];
 
 /**
  * Lays the parts out below a directory, one folder a part.
@@ -39,7 +50,7 @@ export function layOutParts({ root, build, parts }) {
   put('config', join(root, 'app/etc/config.toml'), 'etc/pds/config.toml');
   for (const name of foldersOf(join(root, 'app/init'))) {
     if (name === 'update-hooks') put(name, join(root, 'app/init', name), `${home}/update-hooks`);
-    else putServices(root, name, put);
+    else for (const init of name === 'supervision' ? supervised : [name]) putServices({ root, parts, name, init, put });
   }
 }
 
@@ -73,11 +84,21 @@ function putPrograms({ build, parts, put }) {
   }
 }
 
-function putServices(root, name, put) {
+/** runsv(8) keeps its state beside the scripts, where a root file system may be read-only; through a link it is in memory. */
+function linkSupervision(source, placeOf) {
+  for (const script of readdirSync(source, { recursive: true }).filter((path) => basename(path) === 'run')) {
+    const [, ...names] = dirname(script).split('/');
+    symlinkSync(`/run/runit/supervise.${names.join('.')}`, placeOf(join(...names, 'supervise')));
+  }
+}
+
+/** The folders of app/init/NAME, to the part of an init system. */
+function putServices({ root, parts, name, init, put }) {
   const source = join(root, 'app/init', name);
   for (const folder of foldersOf(source)) {
     const place = initPlaces[name]?.[folder];
     if (place === undefined) throw new TypeError(`tools/dist/parts.mjs does not say where app/init/${name}/${folder} goes`);
-    put(`init-${name}`, join(source, folder), place);
+    put(`init-${init}`, join(source, folder), place);
+    if (name === 'runit' && folder === 'sv') linkSupervision(source, (path) => join(parts, `init-${init}`, place, path));
   }
 }

@@ -73,6 +73,24 @@ describe('install.sh of a release', () => {
         assert.equal(readFileSync(join(into, place, file), 'utf8'), readFileSync(join(source, folder, file), 'utf8'));
   });
 
+  it('keeps what runit notes about its services in memory, where the root file system is read-only', () => {
+    const { into } = install(['--parts', '', '--init', 'runit']);
+    assert.deepEqual(
+      ['open-sesame-profile', 'open-sesame-secrets/log', 'open-sesame-watch'].map((name) =>
+        readlinkSync(join(into, 'etc/sv', name, 'supervise')),
+      ),
+      ['open-sesame-profile', 'open-sesame-secrets.log', 'open-sesame-watch'].map((name) => `/run/runit/supervise.${name}`),
+    );
+  });
+
+  for (const init of ['sysvinit', 'busybox', 'runit']) {
+    it(`installs with ${init} what it shares with others: supervision, limits and settings`, () => {
+      const { into } = install(['--parts', '', '--init', init]);
+      for (const path of ['usr/lib/open-sesame/supervision/health', 'etc/default/open-sesame-secrets'])
+        assert.ok(existsSync(join(into, path)), path);
+    });
+  }
+
   it('gives everyone what belongs to everyone, whatever the umask of who installs', () => {
     const { into } = install(['--init', 'openrc'], { umask: '077' });
     const modes = [

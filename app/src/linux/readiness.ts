@@ -48,19 +48,25 @@ export function openReadiness(logger?: Logger, environment: NodeJS.ProcessEnv = 
     listening = errno === 0;
   };
   return {
-    aliveEveryMs: watchdogPeriod(environment),
+    aliveEveryMs: watchdogPeriod(environment, logger),
     ready: () => tell('READY=1'),
     alive: () => tell('WATCHDOG=1'),
     stopping: () => tell('STOPPING=1'),
   };
 }
 
-/** Half of what sd_watchdog_enabled(3) gives as the limit, as it recommends; undefined when it is meant for another process. */
-function watchdogPeriod(environment: NodeJS.ProcessEnv): number | undefined {
-  const microseconds = Number(environment['WATCHDOG_USEC'] ?? '0');
+/**
+ * Half of what sd_watchdog_enabled(3) gives as the limit, as it recommends; undefined when there is none or it is meant for another
+ * process. A limit that is none, zero above all, is named: nobody could keep it.
+ */
+function watchdogPeriod(environment: NodeJS.ProcessEnv, logger?: Logger): number | undefined {
+  const limit = environment['WATCHDOG_USEC'];
   const forUs = [undefined, String(process.pid)].includes(environment['WATCHDOG_PID']);
-  if (!forUs || !Number.isSafeInteger(microseconds) || microseconds <= 0) return undefined;
-  return Math.max(1, Math.floor(microseconds / 2000));
+  if (limit === undefined || !forUs) return undefined;
+  const microseconds = Number(limit);
+  if (Number.isSafeInteger(microseconds) && microseconds > 0) return Math.max(1, Math.floor(microseconds / 2000));
+  logger?.warn('the supervisor gets no signs of life: WATCHDOG_USEC is no number of microseconds above zero', { value: limit });
+  return undefined;
 }
 
 const afUnix = 1;

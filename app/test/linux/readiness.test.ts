@@ -96,7 +96,15 @@ describe('the period of the watchdog', () => {
     assert.equal(period({ WATCHDOG_USEC: '30000000', WATCHDOG_PID: '1' }), undefined);
   });
 
-  it('is undefined when the limit is no number', () => {
-    assert.equal(period({ WATCHDOG_USEC: 'soon' }), undefined);
-  });
+  for (const limit of ['0', '-1', 'soon', '']) {
+    it(`is undefined when the limit is "${limit}", and that is named`, () => {
+      const logger = new RecordingLogger();
+      const { aliveEveryMs } = openReadiness(logger, { NOTIFY_SOCKET: '/x', WATCHDOG_USEC: limit });
+      assert.equal(aliveEveryMs, undefined);
+      assert.deepEqual(
+        logger.lines.map(({ level, fields }) => [level, fields['value']]),
+        [['warn', limit]],
+      );
+    });
+  }
 });

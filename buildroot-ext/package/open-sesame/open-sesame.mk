@@ -61,6 +61,25 @@ define OPEN_SESAME_INSTALL_INIT_SYSTEMD
 endef
 
 # Buildroot's rcS starts what is called S followed by two digits, in this order.
+ifeq ($(BR2_INIT_BUSYBOX),y)
+OPEN_SESAME_LEFT_OUT = \
+	$(if $(BR2_PACKAGE_OPEN_SESAME_PROFILE),,profile) \
+	$(if $(BR2_PACKAGE_OPEN_SESAME_SECRETS),,secrets)
+
+define OPEN_SESAME_INSTALL_INIT_SYSV
+	$(call OPEN_SESAME_INSTALL_PARTS,licences,--init busybox)
+	rm -f $(foreach name,$(OPEN_SESAME_LEFT_OUT),$(TARGET_DIR)/etc/init.d/S8?open-sesame-$(name))
+endef
+
+# Each line keeps the supervisor of one daemon alive.
+define OPEN_SESAME_SUPERVISE
+	$(SED) '/open-sesame/d' $(TARGET_DIR)/etc/inittab
+	cat $(TARGET_DIR)/usr/lib/open-sesame/busybox/inittab >> $(TARGET_DIR)/etc/inittab
+	$(foreach name,$(OPEN_SESAME_LEFT_OUT), \
+		$(SED) '/open-sesame-$(name)/d' $(TARGET_DIR)/etc/inittab;)
+endef
+OPEN_SESAME_TARGET_FINALIZE_HOOKS += OPEN_SESAME_SUPERVISE
+else
 define OPEN_SESAME_INSTALL_INIT_SYSV
 	$(call OPEN_SESAME_INSTALL_PARTS,licences,--init sysvinit)
 	$(if $(BR2_PACKAGE_OPEN_SESAME_PROFILE), \
@@ -68,6 +87,7 @@ define OPEN_SESAME_INSTALL_INIT_SYSV
 	$(if $(BR2_PACKAGE_OPEN_SESAME_SECRETS), \
 		ln -sf open-sesame-secrets $(TARGET_DIR)/etc/init.d/S81open-sesame-secrets)
 endef
+endif
 
 # Ids are fixed: they own files on a partition that outlives the image.
 define OPEN_SESAME_USERS

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { buildDevice } from '../build/device.ts';
+import type { InitSystem } from '../build/init-system.ts';
+import { Device } from '../harness/device.ts';
+import { daemonMemory, type Service, services } from '../harness/memory.ts';
+import type { ServiceControl } from '../harness/service-control.ts';
+
+const megabyte = 1024 * 1024;
+const [profile, secrets] = services;
+
+/** Exit codes of commands. */
+const locked = 4;
+const unreachable = 13;
+
+/** Beyond this a daemon did not come back by what brings it back here, however busy the machine is; in s. */
+const tooLate = 180;
+
+export interface Lifecycle {
+  readonly init: InitSystem;
+  /** RLIMIT_MEMLOCK of the daemons, in bytes. */
+  readonly lockLimit: number;
+  /** What is said about a daemon that hangs, and about a crash loop: among its messages and on the console. */
+  readonly hangs: RegExp;
+  readonly givenUp: RegExp;
+  /** systemd says nothing there while the boot is a quiet one. */
+  readonly silentConsole?: boolean;
+}
+
+/** From the start of the device to an update of its programs, as each init system has to do it. */
+export function describeLifecycle({ init, lockLimit, hangs, givenUp, silentConsole = false }: Lifecycle): void {
+  describe(`the daemons under ${init.name}`, () => {
+    let device: Device;
+    let control: ServiceControl;
+    before(async () => {
+      device = await Device.create(
+        `lifecycle ${init.name}`,
+        await buildDevice((text) => process.stderr.write(`${text}\n`), init),
+      );
+      await device.boot();
+      control = device.control;
+    });
+    after(() => device.dispose());
+
+    async function requireWord(service: Service, word: RegExp): Promise<void> {
+      assert.match(await device.must(control.messages(service)), word);
+      if (!silentConsole) assert.match(device.console, word);
+    }
+
+    /** Ends a daemon and waits for another one that answers; how long that took by the device's clock, in s. */
+    async function recovery(service: Service, signal: string): Promise<number> {
+      const script = `${control.pid(service)}; old=$pid; from=$(cut -d . -f 1 /proc/uptime); kill -${signal} $old
+        until ${control.pid(service)}; [ -n "$pid" ] && [ "$pid" != "$old" ]; do
+          now=$(cut -d . -f 1 /proc/uptime)
+          [ $((now - from)) -le ${tooLate} ] || exit 1
+          sleep 0.2
+        done
+        echo $((now - from))`;
+      return Number(await device.must(`now=0; ${script}`));
+    }
+
+    it('answer when what waits for them is started', async () => {
+      await device.must('sesame status');
+    });
+
+    it('have the limits that their settings say, and no more rights than they need', async () => {
+      for (const [service, limit] of [
+        [profile, 32],
+        [secrets, 64],
+      ] as const) {
+        const memory = await daemonMemory(device, service);
+        assert.deepEqual([memory.max, memory.lockLimit, memory.oomKills], [limit * megabyte, lockLimit, 0]);
+        const group = `/sys/fs/cgroup/${control.controlGroup(service)}`;
+        await device.must(`${control.pid(service)}; grep -x $pid ${group}/cgroup.procs`);
+        assert.equal(await device.must(`[ ! -e ${group}/memory.swap.max ] || cat ${group}/memory.swap.max`), '0\n');
+        const rights = await device.must(`${control.pid(service)}; grep -E '^(CapEff|NoNewPrivs):' /proc/$pid/status`);
+        assert.match(rights, /CapEff:\s+0{16}\nNoNewPrivs:\s+1\n/);
+      }
+      assert.match(await device.must(`${control.pid(profile)}; grep ^Uid: /proc/$pid/status`), /\t900\t900\t/);
+      assert.match(await device.must(`${control.pid(secrets)}; grep ^Uid: /proc/$pid/status`), /\t901\t901\t/);
+    });
+
+    it('serve a secret', async () => {
+      await device.initialise();
+      await device.must('sesame secret set -p device name', 'value');
+      assert.equal(await device.must('sesame secret get -p device name'), 'value');
+    });
+
+    it('come back after a crash: the vaults stay open when it was daemon-profile, and are locked when it was daemon-secrets', async (context) => {
+      context.diagnostic(`${profile}: ${await recovery(profile, 'KILL')} s`);
+      await device.eventually('the vault is open', 'sesame secret get -p device name', 60_000);
+      context.diagnostic(`${secrets}: ${await recovery(secrets, 'KILL')} s`);
+      await device.eventually('the vault is locked', `sesame secret get -p device name; [ $? = ${locked} ]`, 60_000);
+    });
+
+    it('are started again when they hang, which is said', async (context) => {
+      context.diagnostic(`${secrets}: ${await recovery(secrets, 'STOP')} s`);
+      await requireWord(secrets, hangs);
+      await device.eventually('both answer', 'sesame status', 60_000);
+    });
+
+    it('stay away when they are stopped', async () => {
+      for (const service of [secrets, profile]) await device.must(control.stop(service));
+      await device.must('sleep 4; ! ps | grep -E "[d]aemon-(profile|secrets).cjs"');
+      assert.equal((await device.run('sesame status')).code, unreachable);
+    });
+
+    it('answer in whichever order they are started', async () => {
+      await device.must(
+        `(${control.start(secrets)}) > /tmp/started 2>&1 &
+        sleep 2; ${control.start(profile)} && wait && cat /tmp/started`,
+      );
+      assert.equal((await device.run('sesame secret get -p device name')).code, locked);
+    });
+
+    it('are not started again for ever: a crash loop ends with a word about it, until somebody starts them', async () => {
+      const bundle = '/usr/lib/open-sesame/lib/daemon-profile.cjs';
+      await device.must(`echo 'nonsense' > /run/nonsense; mount -o bind /run/nonsense ${bundle}`);
+      await device.must(`${control.pid(profile)}; kill -KILL $pid`);
+      await device.eventually('it is given up', control.givenUp(profile), tooLate * 1000);
+      await device.eventually('nothing of it runs', '! ps | grep -q "[d]aemon-profile.cjs"', 60_000);
+      await requireWord(profile, givenUp);
+      assert.match(await device.must(control.messages(profile)), /nonsense is not defined/);
+      await device.must(`umount ${bundle}; ${control.start(profile)}`);
+      await device.eventually('both answer', 'sesame status', 60_000);
+    });
+
+    it('are replaced by a newer version in place, and keep what is in the vault', async () => {
+      for (const service of services) {
+        const bundle = `/usr/lib/open-sesame/lib/${service.replace('open-sesame', 'daemon')}.cjs`;
+        await device.must(
+          `sed 's/"0\\.1\\.0"/"0.1.1"/g' ${bundle} > /run/${service}.cjs; mount -o bind /run/${service}.cjs ${bundle}`,
+        );
+      }
+      for (const service of services) await device.must(control.restart(service));
+      await device.eventually('both answer', 'sesame status', 60_000);
+      assert.equal((await device.must('sesame status --json')).match(/"version": ?"0\.1\.1"/g)?.length, 2);
+      await device.unlock();
+      assert.equal(await device.must('sesame secret get -p device name'), 'value');
+    });
+
+    it('say what is wrong where the documentation says', async () => {
+      await device.must(
+        'echo "[global]\nno_such_key = 1" > /run/config.toml; mount -o bind /run/config.toml /etc/pds/config.toml',
+      );
+      for (const service of services) await device.must(control.reload(service));
+      for (const service of services)
+        await device.eventually('it is in the log', `${control.messages(service)} | grep no_such_key`, 60_000);
+      await device.must('umount /etc/pds/config.toml');
+    });
+
+    it('shut down with the device, which leaves a clean file system', async () => {
+      await device.powerOff();
+      await device.boot();
+      await device.unlock();
+      assert.equal(await device.must('sesame secret get -p device name'), 'value');
+    });
+  });
+}
