@@ -89,6 +89,14 @@ describe('a service', () => {
     assert.equal(inService('ended_too_often', { respawn_max: '2', respawn_period: '60' }).status, 1);
   });
 
+  it('has the error for its last words, and not what Node says below it', () => {
+    mkdirSync(join(directory, 'log'), { recursive: true });
+    const trace =
+      'x.cjs:1\n^\n\nReferenceError: x is not defined\n    at x.cjs:1:1\n\nNode.js v22.23.3\nopen-sesame-secrets: said before\n';
+    writeFileSync(join(directory, 'log/daemon-secrets.log'), trace);
+    assert.equal(inService('last_words').stdout, 'ReferenceError: x is not defined');
+  });
+
   it('takes the lock of a process that is gone, and waits for one that is there', () => {
     const lock = join(directory, 'lock');
     symlinkSync('999999999', lock);

@@ -74,7 +74,7 @@ endef
 # Each line keeps the supervisor of one daemon alive.
 define OPEN_SESAME_SUPERVISE
 	$(SED) '/open-sesame/d' $(TARGET_DIR)/etc/inittab
-	cat $(TARGET_DIR)/usr/lib/open-sesame/busybox/inittab >> $(TARGET_DIR)/etc/inittab
+	grep '^::' $(TARGET_DIR)/usr/lib/open-sesame/busybox/inittab >> $(TARGET_DIR)/etc/inittab
 	$(foreach name,$(OPEN_SESAME_LEFT_OUT), \
 		$(SED) '/open-sesame-$(name)/d' $(TARGET_DIR)/etc/inittab;)
 endef

@@ -12,12 +12,12 @@ start() {
 
 # The script and the supervisor may come at the same time.
 launch() {
-    local failed=0
+    local status=0
     require_user && prepare_directories || return 1
     hold "$service_directory/$service.lock"
-    running_pid > /dev/null || launch_now || failed=1
+    running_pid > /dev/null || launch_now || status=1
     rm -f "$service_directory/$service.lock"
-    return $failed
+    return $status
 }
 
 launch_now() {

@@ -174,7 +174,7 @@ give_up() { # command that starts it again
 
 last_words() {
     local words
-    words=$(grep -v "^$service: " "$error_log" 2> /dev/null | tail -n 1)
+    words=$(grep -v -e "^$service: " -e '^Node\.js v' -e '^    at ' -e '^$' "$error_log" 2> /dev/null | tail -n 1)
     printf '%s' "${words:-it left no message}"
 }
 
