@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { clears } from '../core/clearance.ts';
+import { clears, type SecurityLevel } from '../core/clearance.ts';
 import { asSesameError, describe, SesameError, unreachable } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import type { TokenBuckets } from '../core/rate-limit.ts';
@@ -127,15 +127,11 @@ export class Dispatcher {
   #admit(connection: Connection, sender: Sender, { header, attachment }: Envelope): RequestKind {
     const { kind, body } = header;
     const { buckets } = this.#options;
-    if (connection.identity.registered === undefined && !buckets.take(connection.label)) {
-      throw SesameError.of('rate-limited', { client: connection.label, limit: buckets.ratePerSecond });
-    }
+    if (connection.identity.registered === undefined) requireRate(buckets, connection.label);
     if (!isRequestKind(kind)) throw SesameError.of('message-unknown', { kind });
     const { level, attachment: mayAttach } = requests[kind];
     if (header.level !== level) throw SesameError.of('message-invalid', { kind, reason: `its level is ${level}` });
-    if (!clears(sender.clearance, level)) {
-      throw SesameError.of('clearance-too-low', { client: connection.label, clearance: sender.clearance, kind, level });
-    }
+    requireClearance(connection.label, sender.clearance, kind);
     const longest = longestBody(kind);
     if (body.length > longest)
       throw SesameError.of('message-invalid', { kind, reason: `its body is longer than ${longest} bytes` });
@@ -207,6 +203,17 @@ export class Dispatcher {
 
 function senderOf({ identity, origin }: Connection, { sender }: Header): Sender {
   return { id: sender, name: identity.name, clearance: identity.clearance, uid: origin.uid, pid: origin.pid };
+}
+
+/** @throws SesameError rate-limited */
+export function requireRate(buckets: TokenBuckets, client: string): void {
+  if (!buckets.take(client)) throw SesameError.of('rate-limited', { client, limit: buckets.ratePerSecond });
+}
+
+/** @throws SesameError clearance-too-low */
+export function requireClearance(client: string, clearance: SecurityLevel, kind: RequestKind): void {
+  const { level } = requests[kind];
+  if (!clears(clearance, level)) throw SesameError.of('clearance-too-low', { client, clearance, kind, level });
 }
 
 export function notConnected(daemon: string): SesameError {

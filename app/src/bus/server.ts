@@ -12,7 +12,7 @@ import { encodeCbor } from './cbor.ts';
 import { Connection, type Identity } from './connection.ts';
 import { Connections } from './connections.ts';
 import { DaemonRoutes } from './daemon-routes.ts';
-import { Dispatcher, notConnected } from './dispatcher.ts';
+import { Dispatcher, notConnected, requireClearance, requireRate } from './dispatcher.ts';
 import type { Header, Origin } from './envelope.ts';
 import type { Handlers } from './handler.ts';
 import { handshakeTimeLimitMs, type Session } from './handshake.ts';
@@ -127,6 +127,7 @@ export class BusServer {
     });
     this.#server = createServer((socket) => this.#admission.accept(socket));
   }
+
   /**
    * Starts to listen, after removing the socket of a server that died.
    * @throws SesameError already-running, socket-unusable
@@ -167,6 +168,32 @@ export class BusServer {
     attachment?: Uint8Array,
     timeoutMs = defaultTimeoutMs,
   ): Promise<Reply<Kind>> {
+    return this.#ask(this.#origin, kind, body, attachment, timeoutMs);
+  }
+
+  /**
+   * Asks a daemon on behalf of a client that has no connection of its own and that the caller has identified; what it may is what that client may.
+   * The attachment of the reply is the caller's to release.
+   * @throws SesameError rate-limited, clearance-too-low, and what `request` throws
+   */
+  async requestFor<Kind extends RequestKind>(
+    client: Origin & { readonly name: string },
+    kind: Kind,
+    body: RequestBody<Kind>,
+    timeoutMs: number,
+  ): Promise<Reply<Kind>> {
+    requireRate(this.#buckets, client.name);
+    requireClearance(client.name, client.clearance, kind);
+    return await this.#ask(client, kind, body, undefined, timeoutMs);
+  }
+
+  #ask<Kind extends RequestKind>(
+    origin: Origin,
+    kind: Kind,
+    body: RequestBody<Kind>,
+    attachment: Uint8Array | undefined,
+    timeoutMs: number,
+  ): Promise<Reply<Kind>> {
     const { answeredBy, level } = requests[kind];
     const header = this.#headers.write({ type: 'request', kind, level, body: encodeCbor(body) });
     return new Promise((resolve, reject) => {
@@ -177,7 +204,7 @@ export class BusServer {
         timedOut = true;
         reject(SesameError.of('request-timed-out', { daemon: answeredBy, kind, seconds: timeoutMs / 1000 }));
       }, timeoutMs);
-      relay.forward(header, this.#origin, attachment, (answer) => {
+      relay.forward(header, origin, attachment, (answer) => {
         clearTimeout(timer);
         if (timedOut) return;
         try {

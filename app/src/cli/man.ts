@@ -94,6 +94,14 @@ export function daemonPages(): ManualPage[] {
     ['SIGTERM, SIGINT', 'Stop accepting, finish what is under way, wipe every key and end, within 5 seconds.'],
     ['SIGHUP', 'Read the configuration again. An invalid one is refused and the one before stays in force.'],
   ]);
+  const profileFiles = definitions([
+    ['/run/pds/bus.sock', 'The bus.'],
+    [
+      '/run/pds/credentials.sock',
+      'For LoadCredential= of systemd.exec(5), where a client of the configuration has credentials. A unit gets what its client is named and its ' +
+        'access rules allow; one that is refused does not start.',
+    ],
+  ]);
   const daemons = [
     ['daemon-profile', 'the bus, profiles and audit chain of Open Sesame', 'owns the bus, the profiles and the audit chain.'],
     ['daemon-secrets', 'the vaults of Open Sesame', 'owns the vaults and everything that opens them.'],
@@ -107,6 +115,7 @@ export function daemonPages(): ManualPage[] {
       section('DESCRIPTION', paragraph(`${name} ${text} The order in which the two daemons start does not matter.`)),
       section('SIGNALS', signals),
       section('ENVIRONMENT', environment),
+      section('FILES', name === 'daemon-profile' ? profileFiles : ''),
       section('SEE ALSO', paragraph('sesame(1), pds-config(5)')),
     ].join(''),
   }));

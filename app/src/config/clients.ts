@@ -25,6 +25,9 @@ export interface IdentifiedClient {
   readonly clearance: SecurityLevel;
 }
 
+/** A client that is a service, with the credentials that it is given. */
+export type ServiceClient = IdentifiedClient & Pick<ClientConfiguration, 'credentials' | 'credentials_profile'>;
+
 /**
  * Which client a process is: one whose criteria all hold, and of several the most specific. Root and the daemons' own user are
  * administrators unless a client names them by more than a group. Undefined: nobody, to be sent away before the handshake. Before
@@ -43,6 +46,17 @@ export function identifyClient(
   return best && { name: best[0], clearance: best[1].clearance };
 }
 
+/**
+ * The client that a service is by its unit alone. systemd asks for the credentials of a service as root and before there is a process of it,
+ * so that a client with any further criterion cannot be known for it.
+ */
+export function clientOfUnit({ clients }: Pick<Configuration, 'clients'>, unit: string): ServiceClient | undefined {
+  const [found] = Object.entries(clients).filter(
+    ([, client]) => client.unit !== undefined && withoutSuffix(client.unit) === unit && isUnitOnly(client),
+  );
+  return found && { name: found[0], ...found[1] };
+}
+
 /** Negative when the first is the more specific: it has the first criterion, in their order, that the other lacks. */
 function compareSpecificity(one: ClientConfiguration, other: ClientConfiguration): number {
   for (const criterion of criteria) {
@@ -50,6 +64,10 @@ function compareSpecificity(one: ClientConfiguration, other: ClientConfiguration
     if (difference !== 0) return difference;
   }
   return 0;
+}
+
+function isUnitOnly({ key, uid, gid }: ClientConfiguration): boolean {
+  return key === undefined && uid === undefined && gid === undefined;
 }
 
 function isGroupOnly({ key, unit, uid }: ClientConfiguration): boolean {

@@ -28,6 +28,7 @@ export function contradictions(configuration: Configuration, isWritten: (path: K
     ...Object.entries(clients).flatMap(([name, client]) => [
       ...clientFindings(name, client, seen),
       ...accountFindings(name, client),
+      ...credentialFindings(name, client),
     ]),
     ...Object.entries(profiles).flatMap(([name, profile]) => [
       ...nameFindings(name, profile),
@@ -88,6 +89,17 @@ function accountFindings(name: string, { uid, gid }: ClientConfiguration): Findi
     return [finding('warning', ['clients', name, criterion], problem, 'create the account, or write a number')];
   };
   return [...unknown('passwd', 'uid', uid), ...unknown('group', 'gid', gid)];
+}
+
+function credentialFindings(name: string, client: ClientConfiguration): Finding[] {
+  const path = ['clients', name, 'credentials'];
+  if (Object.keys(client.credentials).length === 0) return [];
+  if (client.unit === undefined)
+    return [finding('error', path, `client ${name} has credentials and is no unit`, 'add unit = "….service", or remove them')];
+  const others = criteria.filter((criterion) => criterion !== 'unit' && client[criterion] !== undefined);
+  if (others.length === 0) return [];
+  const problem = `systemd asks for the credentials of ${name} before it has its ${others.join(' and ')}`;
+  return [finding('error', path, problem, 'give them to a client that states its unit alone')];
 }
 
 function nameFindings(profile: string, { name }: ProfileConfiguration): Finding[] {

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: MIT
 import type { FromSchema } from 'json-schema-to-ts';
-import { securityLevels } from '../core/clearance.ts';
 import { logLevels } from '../core/log.ts';
+import { accountPattern, clientSchema, credentialPattern, publicKeyPattern } from './schema-client.ts';
 import { tctiPattern, tpm } from './schema-tpm.ts';
 
 export const profilePattern = '^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$';
 const clientPattern = '^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}$';
 const ruleClientPattern = '^(?:[a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}|\\*)$';
-const accountPattern = '^[a-z_][a-z0-9_.-]{0,31}\\$?$';
 const absolutePathPattern = '^/[^\\u0000]{1,106}$';
-const publicKeyPattern = '^[0-9a-fA-F]{64}$';
 
 /** What to write for each pattern of the schema, as the second half of "write …". */
 export const patternRemedies: Readonly<Record<string, string>> = {
@@ -19,13 +17,12 @@ export const patternRemedies: Readonly<Record<string, string>> = {
   [accountPattern]: 'a number, or the name of an account as /etc/passwd or /etc/group has it',
   [absolutePathPattern]: 'an absolute path of at most 107 bytes, which is what a Unix socket holds',
   [tctiPattern]: 'the name of a transport and its settings, such as "device:/dev/tpmrm0"',
+  [credentialPattern]: '1 to 64 printable ASCII characters without spaces, "/" and ":"',
   [publicKeyPattern]: 'the 32 bytes of the public key as 64 hexadecimal digits',
 };
 
 /** A setting of Open Sesame on the desktop: accepted so that one file serves both, without effect here. */
 export const ignoredSetting = { description: 'A desktop setting; accepted and ignored on devices.' } as const;
-
-const account = { type: ['integer', 'string'], minimum: 0, maximum: 4_294_967_294, pattern: accountPattern } as const;
 
 const ipc = {
   type: 'object',
@@ -284,27 +281,7 @@ const profile = {
   additionalProperties: false,
 } as const;
 
-const client = {
-  type: 'object',
-  properties: {
-    uid: { ...account, description: 'The user of the process: a number or a name of /etc/passwd.' },
-    gid: { ...account, description: 'A group of the process: a number or a name of /etc/group.' },
-    unit: {
-      type: 'string',
-      minLength: 1,
-      maxLength: 256,
-      description: 'The service of the process, with or without ".service".',
-    },
-    key: { type: 'string', pattern: publicKeyPattern, description: 'The public key of the client on the bus, in hexadecimal.' },
-    clearance: {
-      type: 'string',
-      enum: securityLevels,
-      default: 'profile-scoped',
-      description: 'The highest level of message that the client may send and receive.',
-    },
-  },
-  additionalProperties: false,
-} as const;
+const client = clientSchema(profilePattern);
 
 /** The whole of config.toml (JSON Schema draft-07). `default` fills what no layer sets. */
 export const configurationSchema = {

@@ -190,6 +190,10 @@ export const errorCatalogue = {
     exit: Exit.denied,
     message: 'the user with uid {uid} matches no client of this device; an administrator adds it under [clients]',
   },
+  'credential-refused': {
+    exit: Exit.denied,
+    message: '{who} is not given the credential {credential}: {reason}',
+  },
   'rate-limited': {
     exit: Exit.denied,
     message: '{client} sent more than {limit} requests a second; slow down or raise [global.rate_limit]',

@@ -21,6 +21,7 @@ const libc = define({
   fcntl: declare(I32, I32, I32, I32),
   flock: declare(I32, I32, I32),
   ftruncate: declare(I32, I32, I64),
+  getpeername: declare(I32, I32, U8Array, U8Array),
   getrlimit: declare(I32, I32, U8Array),
   getsockopt: declare(I32, I32, I32, I32, U8Array, U8Array),
   ioctl: declare(I32, I32, I64, U8Array),
@@ -291,6 +292,11 @@ export function clockGettime(clock: number, time: Buffer): Outcome {
 /** getsockopt(2); `length` is a socklen_t of 4 bytes, in and out. */
 export function getsockopt(descriptor: number, level: number, option: number, value: Buffer, length: Buffer): Outcome {
   return outcome(libc.getsockopt([descriptor, level, option, value, length]));
+}
+
+/** getpeername(2); `length` is a socklen_t of 4 bytes, in and out. */
+export function getpeername(descriptor: number, address: Buffer, length: Buffer): Outcome {
+  return outcome(libc.getpeername([descriptor, address, length]));
 }
 
 /** ioctl(2) with a pointer to a structure. */

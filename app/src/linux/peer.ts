@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import { constants } from 'node:os';
 import { SesameError } from '../core/errors.ts';
-import { close, getsockopt, pidfdOpen, pidfdSendSignal, requireSuccess } from './libc.ts';
+import { close, getpeername, getsockopt, pidfdOpen, pidfdSendSignal, requireSuccess } from './libc.ts';
 import { serviceUnit } from './unit.ts';
 
 // asm-generic/socket.h, the same on x86_64 and aarch64.
@@ -11,7 +11,7 @@ const soPeerCred = 17;
 const soPeerGroups = 59;
 const soPeerPidfd = 77;
 
-const { ENOPROTOOPT, ERANGE } = constants.errno;
+const { ENOPROTOOPT, EPERM, ERANGE } = constants.errno;
 
 /** Who is at the other end of a Unix socket, as the kernel noted it when the connection was made. */
 export interface PeerCredentials {
@@ -59,10 +59,30 @@ export function peerUnit(socket: Socket): string | undefined {
   if (process_ === undefined) return undefined;
   try {
     const unit = serviceUnit(pid);
-    return pidfdSendSignal(process_, 0).errno === 0 ? unit : undefined;
+    return isThere(process_) ? unit : undefined;
   } finally {
     close(process_);
   }
+}
+
+/** A process of another user, or beyond a sandbox, may not be signalled; that is only said of one that is there. */
+function isThere(process_: number): boolean {
+  const { errno } = pidfdSendSignal(process_, 0);
+  return errno === 0 || errno === EPERM;
+}
+
+/**
+ * The address that the other end of a Unix socket bound itself to (getpeername(2)), without its family: a path, a NUL byte and an abstract
+ * name, or nothing.
+ * @throws SesameError connection-closed when the socket is closed already
+ */
+export function peerAddress(socket: Socket): Buffer {
+  const address = Buffer.alloc(110); // struct sockaddr_un
+  const length = Buffer.alloc(4);
+  length.writeInt32LE(address.length);
+  const { errno } = getpeername(socketDescriptor(socket), address, length);
+  requireSuccess(errno, 'getpeername');
+  return address.subarray(2, Math.max(2, length.readInt32LE()));
 }
 
 /** A descriptor of the process at the other end, or undefined when it is gone. */

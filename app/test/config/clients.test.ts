@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { accountId } from '../../src/config/accounts.ts';
-import { identifyClient, type Process } from '../../src/config/clients.ts';
+import { clientOfUnit, identifyClient, type Process } from '../../src/config/clients.ts';
 import { temporaryDirectory } from '../support/directory.ts';
 import { Workplace } from './support.ts';
 
@@ -118,4 +118,22 @@ describe('an account', () => {
     mkdirSync(join(etc, 'group'));
     assert.equal(accountId('group', 'mqtt', etc), undefined);
   });
+});
+
+describe('the client that is a unit', () => {
+  const find = (clients: string, unit = 'bridge') => clientOfUnit(workplace.load({ 'etc/config.toml': clients }), unit)?.name;
+
+  it('is the one that names it, with and without its suffix', () => {
+    assert.equal(find('[clients.a]\nunit = "bridge"'), 'a');
+    assert.equal(find('[clients.a]\nunit = "bridge.service"'), 'a');
+  });
+
+  for (const [because, clients] of [
+    ['another unit', '[clients.a]\nunit = "bridges"'],
+    ['a user beside the unit', '[clients.a]\nunit = "bridge"\nuid = 0'],
+    ['a group beside the unit', '[clients.a]\nunit = "bridge"\ngid = 0'],
+    ['a key beside the unit', `[clients.a]\nunit = "bridge"\nkey = "${key}"`],
+    ['the user alone, be it root', '[clients.a]\nuid = 0'],
+  ] as const)
+    it(`is not one that states ${because}`, () => assert.equal(find(clients), undefined));
 });

@@ -27,6 +27,18 @@ describe('contradictory settings', () => {
       '[clients.a]\nunit = "x"\n[clients.b]\nunit = "x.service"',
       ['3:10 error clients a and b have the same unit; join the two'],
     ],
+    [
+      'a client with credentials that is no unit',
+      '[clients.a]\nuid = 5\n[clients.a.credentials]\nx = "y"',
+      ['3:12 error client a has credentials and is no unit; add unit = "….service", or remove them'],
+    ],
+    [
+      'a unit with credentials and a user',
+      '[clients.a]\nunit = "u"\nuid = 5\n[clients.a.credentials]\nx = "y"',
+      [
+        '4:12 error systemd asks for the credentials of a before it has its uid; give them to a client that states its unit alone',
+      ],
+    ],
     ['two clients that differ in one criterion', '[clients.a]\nuid = 5\n[clients.b]\nuid = 5\ngid = 6', []],
     [
       'a client that calls itself a daemon',

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -11,6 +11,7 @@ import { type PeerCredentials, peerCredentials, peerUnit } from '../../src/linux
 import { serviceUnit } from '../../src/linux/unit.ts';
 import { temporaryDirectory } from '../support/directory.ts';
 import { failsWith } from '../support/failures.ts';
+import { endOf, ServiceGroup, servicesMissing } from '../support/service.ts';
 
 const rootMissing = process.getuid?.() !== 0 && 'becoming another user needs root';
 
@@ -62,64 +63,39 @@ describe('peer credentials', () => {
   });
 
   describe('and the service of the process', () => {
-    const hierarchy = ['/sys/fs/cgroup', '/sys/fs/cgroup/unified', '/sys/fs/cgroup/systemd'].find((each) =>
-      existsSync(join(each, 'cgroup.procs')),
-    );
-    const noCgroups = rootMissing || (hierarchy === undefined && 'there is no cgroup to make a service in');
-    const service = `open-sesame-test-${process.pid}`;
-    const cgroup = join(hierarchy ?? '', `${service}.service`);
     const program = `require('node:net').connect('${path}').resume()`;
-
-    /** Another process, in the cgroup of the service. */
-    const inService = (...words: string[]) =>
-      spawn('sh', ['-c', 'echo $$ > "$0/cgroup.procs"; exec "$@"', cgroup, ...words], { stdio: 'ignore' });
-
-    const end = async (child: ReturnType<typeof spawn>) => {
-      const ended = once(child, 'exit');
-      child.kill('SIGKILL');
-      await ended;
-    };
+    let group: ServiceGroup;
 
     before(() => {
-      if (noCgroups === false) mkdirSync(cgroup);
+      if (servicesMissing === false) group = new ServiceGroup(`open-sesame-test-${process.pid}`);
     });
-    after(async () => {
-      // The kernel lets go of the last process a moment after its end.
-      for (let attempt = 0; noCgroups === false && existsSync(cgroup); attempt += 1) {
-        try {
-          rmdirSync(cgroup);
-        } catch (thrown) {
-          if (attempt > 100) throw thrown;
-          await wait(10);
-        }
-      }
-    });
+    after(() => group?.remove());
 
-    it('are found out while it is there', { skip: noCgroups }, async () => {
-      const child = inService(process.execPath, '--eval', program);
+    it('are found out while it is there', { skip: servicesMissing }, async () => {
+      const child = group.spawn(process.execPath, '--eval', program);
       const [socket]: Socket[] = await once(server, 'connection');
       assert.ok(socket !== undefined);
-      assert.equal(peerUnit(socket), service);
-      await end(child);
+      assert.equal(peerUnit(socket), group.name);
+      await endOf(child, 'SIGKILL');
       assert.equal(peerUnit(socket), undefined);
       socket.destroy();
     });
 
-    it('are not those of another process that has got its number', { skip: noCgroups }, async (test) => {
+    it('are not those of another process that has got its number', { skip: servicesMissing }, async (test) => {
       for (let attempt = 0; attempt < 20; attempt += 1) {
         const first = spawn(process.execPath, ['--eval', program]);
         const [socket]: Socket[] = await once(server, 'connection');
         assert.ok(socket !== undefined && first.pid !== undefined);
-        await end(first);
+        await endOf(first, 'SIGKILL');
         writeFileSync('/proc/sys/kernel/ns_last_pid', String(first.pid - 1));
-        const second = inService('sleep', '60');
+        const second = group.spawn('sleep', '60');
         await wait(50);
         const reused = second.pid === first.pid;
         const [byNumber, byProcess] = [serviceUnit(first.pid), peerUnit(socket)];
         socket.destroy();
-        await end(second);
+        await endOf(second, 'SIGKILL');
         if (!reused) continue; // somebody else was faster
-        assert.deepEqual([byNumber, byProcess], [service, undefined]);
+        assert.deepEqual([byNumber, byProcess], [group.name, undefined]);
         return;
       }
       test.skip('no number was given away again');

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -18,6 +19,7 @@ const passwordLine = `${password}\n`;
 const daemons: readonly DaemonName[] = ['daemon-profile', 'daemon-secrets'];
 const loggingToTheEnd =
   '[global.audit]\nmax_bytes = 65536\nmax_files = 2\n[global.rate_limit]\nper_second = 100000\nburst = 100000\n';
+const withCredentials = '[clients.service]\nunit = "service"\ncredentials = { password = "name" }\n';
 
 /** What was under way when. */
 const steps: { readonly name: string; readonly from: number }[] = [];
@@ -29,7 +31,7 @@ describe('the list of system calls', { skip: !hasProgram('strace') && 'install t
   before(async () => {
     recordings = mkdtempSync(join(tmpdir(), 'open-sesame-traces-'));
     const path = (name: DaemonName) => join(recordings, name);
-    const device = new Device(loggingToTheEnd, { through: (name) => recorder(path(name)) });
+    const device = new Device(`${loggingToTheEnd}${withCredentials}`, { through: (name) => recorder(path(name)) });
     try {
       await useEverything(device);
     } finally {
@@ -97,6 +99,7 @@ async function useEverything(device: Device): Promise<void> {
     await must('secret', 'delete', '-p', 'device', 'name');
   });
   await step('many clients', () => manyClients(device));
+  await step('credentials', () => askForCredential(device));
   await step('a busy vault', () => whileBusy(device));
   await step('factors', async () => {
     await device.must(['factor', 'list', '-p', 'device']);
@@ -152,6 +155,12 @@ async function manyClients(device: Device): Promise<void> {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
   await answers;
   await Promise.all(clients.map((client) => client.close()));
+}
+
+/** Where nobody is told any, finding out who asks comes first. */
+async function askForCredential(device: Device): Promise<void> {
+  const socket = connect(join(device.runtimeDirectory, 'credentials.sock')).resume();
+  await once(socket, 'end');
 }
 
 /** Takes the range of bytes that SQLite locks to read, for half a second. */

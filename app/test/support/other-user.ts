@@ -80,12 +80,12 @@ export async function sesameAs(
 const copies = new Map<string, string>();
 
 /** The programs where everybody can run them: a checkout in somebody's home is closed to others. */
-function programsForAll(device: Device): string {
+export function programsForAll({ home }: Pick<Device, 'home'>): string {
   const built = join(checkout, 'dist');
   const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups'];
   if (spawnSync('setpriv', [...nobody, join(built, 'lib/node'), '--version']).status === 0) return built;
-  const copy = copies.get(device.home) ?? join(device.home, 'dist');
-  if (!copies.has(device.home)) cpSync(built, copy, { recursive: true, dereference: true });
-  copies.set(device.home, copy);
+  const copy = copies.get(home) ?? join(home, 'dist');
+  if (!copies.has(home)) cpSync(built, copy, { recursive: true, dereference: true });
+  copies.set(home, copy);
   return copy;
 }

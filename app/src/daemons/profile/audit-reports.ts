@@ -71,6 +71,11 @@ export class BusAudit implements BusObserver {
     this.#refusals.add({ client: name ?? `uid ${uid}`, uid, requester: id, name: name ?? null, action: kind });
   }
 
+  /** @param client the client that the service is, where that much was found out */
+  credentialRefused(uid: number, client: string | undefined): void {
+    this.#refusals.add({ client: client ?? `uid ${uid}`, uid, requester: nobody, name: client ?? null, action: 'credential' });
+  }
+
   /** Writes what is still being counted. */
   close(): void {
     this.#refusals.close();

@@ -10,6 +10,7 @@ import { discardTemporaries, ensureDirectory } from '../../linux/files.ts';
 import { lockDirectory } from '../../linux/lock.ts';
 import { type Foundation, noiseSuite, runDaemon, type Service } from '../foundation.ts';
 import { BusAudit } from './audit-reports.ts';
+import { CredentialServer, servesCredentials } from './credentials.ts';
 import { profileHandlers } from './handlers.ts';
 import { InstallationFiles } from './installation.ts';
 import { Profiles } from './profiles.ts';
@@ -67,16 +68,43 @@ async function start(foundation: Foundation): Promise<Service> {
     observer: busAudit,
   });
   await bus.listen();
+  const credentials = await serveCredentials(foundation, bus, profiles, busAudit);
 
   return {
-    reconfigure: (next) => running().reconfigure(busLimits(next)),
+    reconfigure(next) {
+      running().reconfigure(busLimits(next));
+      if (credentials === undefined && servesCredentials(next))
+        logger.warn('the credentials of clients can be asked for after a restart of daemon-profile');
+    },
     async stop() {
+      await credentials?.close();
       await running().close();
       busAudit.close();
       await audit.close();
       directoryLock.release();
     },
   };
+}
+
+/** Without credentials in the configuration there is no socket for them. */
+async function serveCredentials(
+  { paths, clock, logger, configuration }: Foundation,
+  bus: BusServer,
+  profiles: Profiles,
+  busAudit: BusAudit,
+): Promise<CredentialServer | undefined> {
+  if (!servesCredentials(configuration())) return undefined;
+  const server = new CredentialServer({
+    path: join(paths.runtime, 'credentials.sock'),
+    clock,
+    logger,
+    configuration,
+    defaultProfile: () => profiles.default,
+    bus,
+    refused: (...refusal) => busAudit.credentialRefused(...refusal),
+  });
+  await server.listen();
+  return server;
 }
 
 function busLimits({ global: { ipc, rate_limit: rate, keys } }: Configuration): BusLimits {

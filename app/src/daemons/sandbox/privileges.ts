@@ -102,6 +102,7 @@ export const privileges: readonly Privilege[] = [
     mode: { system: 0o700, user: 0o700 },
   },
   { path: '{socket}', access: 'listen', daemons: [profile], why: 'the socket of the bus' },
+  { path: '{runtime}', access: 'listen', daemons: [profile], why: 'the socket of credentials, for systemd' },
   { path: '{runtime}', access: 'read', daemons: [secrets], why: 'the public key of the bus' },
   {
     path: '{runtime}/keys',

@@ -43,6 +43,8 @@ const setDumpable = 4;
 const setName = 15;
 const setMappingName = 0x5356_4d41;
 const setModeFilter = 1;
+/** The signal that is none. */
+const onlyAsking = 0;
 
 /** Refused, it would be taken for an answer. */
 const cannotFail = 'whoever asks: no caller expects it to fail';
@@ -150,6 +152,9 @@ export const systemCalls: readonly SystemCallEntry[] = [
   { name: 'sendto' },
   { name: 'writev' },
   { name: 'accept4', daemons: [profile] },
+  { name: 'getpeername', daemons: [profile] },
+  { name: 'pidfd_send_signal', when: [{ argument: 1, oneOf: [onlyAsking] }], daemons: [profile] },
+  { name: 'pidfd_open', daemons: [profile], unseen: 'a kernel before 6.5, which cannot give the process at the other end' },
   { name: 'bind', daemons: [profile], until: 'ready' },
   { name: 'listen', daemons: [profile], until: 'ready' },
 
