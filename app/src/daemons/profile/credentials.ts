@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 import { createServer, type Server, type Socket } from 'node:net';
-import { Readable } from 'node:stream';
 import { listenOn } from '../../bus/listen.ts';
 import type { BusServer } from '../../bus/server.ts';
 import type { Configuration } from '../../config/configuration.ts';
@@ -150,9 +149,8 @@ function busy(reason: string): SesameError {
 
 /** Zeros, a little more than systemd takes. */
 function refuse(socket: Socket): void {
+  // Written again and again it waits in the queue once.
   const piece = Buffer.alloc(65_536);
-  const pieces = function* (): Generator<Buffer> {
-    for (let sent = 0; sent <= longestCredential; sent += piece.length) yield piece;
-  };
-  Readable.from(pieces()).pipe(socket);
+  for (let sent = 0; sent <= longestCredential; sent += piece.length) socket.write(piece);
+  socket.end();
 }
