@@ -77,5 +77,3 @@ describe(`${cuts} power cuts at random moments during writes`, () => {
     await runProgram('/sbin/e2fsck', ['-f', '-n', copy]).catch((thrown: unknown) => assert.fail(`${where}: ${String(thrown)}`));
   }
 });
-
-const generous = '[global.rate_limit]\nper_second = 100000\nburst = 100000\n';
