@@ -109,6 +109,15 @@ export class BusClient {
     return this.#link !== undefined;
   }
 
+  /** Whether there is a connection now or, for a client with `reconnect`, within this time in ms. */
+  async connects(withinMs: number): Promise<boolean> {
+    if (this.connected) return true;
+    return await this.#nextLink(withinMs).then(
+      () => true,
+      () => false,
+    );
+  }
+
   /**
    * Asks the daemon that answers this kind. The attachment stays the caller's; that of the reply is the caller's to release.
    * @throws SesameError daemon-unreachable, connection-closed, request-timed-out, frame-too-long, or what the daemon answers

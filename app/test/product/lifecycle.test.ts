@@ -35,6 +35,27 @@ describe('the two daemons', () => {
     });
   }
 
+  it('are both on the bus when daemon-secrets says that it is ready, although it was started first', async () => {
+    const device = track(new Device());
+    device.launch('daemon-secrets');
+    await wait(1_000);
+    assert.doesNotMatch(device.log('daemon-secrets'), / ready /);
+    device.launch('daemon-profile');
+    await device.eventually('daemon-secrets is ready', () => / ready /.test(device.log('daemon-secrets')));
+    assert.equal((await device.sesame(['status'])).code, 0);
+  });
+
+  it('serve although the supervisor that their environment names is not there and its watchdog has no period', async () => {
+    const device = track(new Device());
+    const names = ['daemon-profile', 'daemon-secrets'] as const;
+    for (const name of names) device.launch(name, { NOTIFY_SOCKET: '/nowhere/notify', WATCHDOG_USEC: '0' });
+    await device.answers();
+    for (const name of names) {
+      assert.match(device.log(name), /WATCHDOG_USEC is no number of microseconds above zero/);
+      assert.match(device.log(name), /the supervisor does not listen .*\/nowhere\/notify/);
+    }
+  });
+
   it('go on when daemon-profile crashes and comes back: the vault stays unlocked', async () => {
     const device = track(await startDevice());
     await device.initialise();

@@ -28,7 +28,10 @@ import { tpmHandlers } from './tpm-handlers.ts';
 import { lockVault, type VaultHandlersOptions, type VaultState, vaultHandlers } from './vault-handlers.ts';
 import { VaultSet } from './vault-set.ts';
 
-/** How long the start waits for the TPM, in ms: a fast one opens the vaults before anybody is told that this daemon is ready. */
+/**
+ * How long the start waits for daemon-profile, and then for the TPM, in ms: before anybody is told that this daemon is ready it is on the
+ * bus, whichever of the two was started first, and a fast TPM has opened the vaults.
+ */
 const readyAfterMs = 5_000;
 
 async function start(foundation: Foundation): Promise<Service> {
@@ -162,6 +165,7 @@ async function start(foundation: Foundation): Promise<Service> {
     },
   });
   if (bus.connected) reportVaults();
+  else await bus.connects(readyAfterMs);
   await bus.subscribe(['profile-changed']);
   // Who starts after this service finds its vaults open; neither a slow TPM nor a missing daemon-profile holds the device up.
   if (bus.connected) await Promise.race([openAutomatically(), sleep(readyAfterMs, undefined, { ref: false })]);
