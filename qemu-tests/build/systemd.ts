@@ -25,7 +25,14 @@ export const systemd: InitSystem = {
   services: 'systemd',
   packages: ['systemd', 'systemd-sysv'],
   sources,
-  unwanted: ['lib/systemd/system-generators', 'etc/systemd/system', 'lib/systemd/resolv.conf', 'etc/init.d', 'lib/udev'],
+  unwanted: [
+    'lib/systemd/system-generators',
+    'etc/systemd/system',
+    'lib/systemd/resolv.conf',
+    'etc/init.d',
+    'lib/udev',
+    'lib/systemd/systemd-random-seed',
+  ],
   install(root) {
     for (const source of sources) cpSync(source, root, { recursive: true });
     linkIn(root, '/lib/systemd/systemd', 'sbin/init');

@@ -103,6 +103,15 @@ describe('a client that reconnects', () => {
     assert.ok(performance.now() - startedAt < 1000);
   });
 
+  it('tells whether a connection came within a time', async (test) => {
+    const directory = runtimeDirectory(test);
+    const client = await BusClient.connect({ memory, runtimeDirectory: directory, suite, reconnect: true });
+    test.after(() => client.close());
+    assert.equal(await client.connects(80), false);
+    const [came] = await Promise.all([client.connects(5_000), startBus(test, { runtimeDirectory: directory, handlers })]);
+    assert.deepEqual([came, await client.connects(0)], [true, true]);
+  });
+
   it('stops trying when it is closed', async (test) => {
     const directory = runtimeDirectory(test);
     const client = await BusClient.connect({ memory, runtimeDirectory: directory, suite, reconnect: true });
