@@ -238,7 +238,7 @@ export const errorCatalogue = {
   'secret-memory-exhausted': {
     exit: Exit.unexpected,
     message:
-      'no room in secret memory: {length} bytes were asked for and the limit of locked memory is {limit}; raise LimitMEMLOCK or rc_ulimit -l',
+      'no room in secret memory: {length} bytes were asked for and the limit of locked memory is {limit}; raise LimitMEMLOCK (systemd) or locked_memory_kib',
   },
   'secret-memory-failed': {
     exit: Exit.unexpected,

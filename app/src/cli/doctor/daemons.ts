@@ -77,6 +77,6 @@ function examineLockLimit({ name, secret_memory: { lock_limit: limit } }: Daemon
   return warn(
     id,
     `${text}: requests fail when many come at once`,
-    'set LimitMEMLOCK=16M (systemd) or rc_ulimit="-l 16384" (OpenRC)',
+    'set LimitMEMLOCK=16M (systemd) or locked_memory_kib="16384" in /etc/conf.d (OpenRC) or /etc/default (others)',
   );
 }
