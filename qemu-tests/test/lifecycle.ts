@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
 import { buildDevice } from '../build/device.ts';
 import type { InitSystem } from '../build/init-system.ts';
 import { Device } from '../harness/device.ts';
@@ -24,12 +25,27 @@ export interface Lifecycle {
   /** What is said about a daemon that hangs, and about a crash loop: among its messages and on the console. */
   readonly hangs: RegExp;
   readonly givenUp: RegExp;
+  /** What is said when the user of daemon-secrets does not exist: by the command that starts it, or among its messages. */
+  readonly noUser: RegExp;
+  /** Whose services make their control groups themselves. */
+  readonly ownGroups?: boolean;
+  /** What else this init system has to show, on the same device. */
+  readonly more?: (device: () => Device) => void;
   /** systemd says nothing there while the boot is a quiet one. */
   readonly silentConsole?: boolean;
 }
 
 /** From the start of the device to an update of its programs, as each init system has to do it. */
-export function describeLifecycle({ init, lockLimit, hangs, givenUp, silentConsole = false }: Lifecycle): void {
+export function describeLifecycle({
+  init,
+  lockLimit,
+  hangs,
+  givenUp,
+  noUser,
+  ownGroups = false,
+  more,
+  silentConsole = false,
+}: Lifecycle): void {
   describe(`the daemons under ${init.name}`, () => {
     let device: Device;
     let control: ServiceControl;
@@ -58,6 +74,18 @@ export function describeLifecycle({ init, lockLimit, hangs, givenUp, silentConso
         done
         echo $((now - from))`;
       return Number(await device.must(`now=0; ${script}`));
+    }
+
+    /** Starts a daemon again, which may fail, and returns what was said until a word of it was, or the command has ended. */
+    async function startAside(service: Service, word: RegExp): Promise<string> {
+      await device.must(`rm -f /tmp/ended; (${control.restart(service)}; : > /tmp/ended) > /tmp/said 2>&1 &`);
+      const deadline = performance.now() + tooLate * 1000;
+      for (;;) {
+        const said = await device.must(`cat /tmp/said; ${control.messages(service)}; [ ! -e /tmp/ended ] || echo /tmp/ended`);
+        if (word.test(said) || said.includes('/tmp/ended')) return said;
+        assert.ok(performance.now() < deadline, said);
+        await wait(500);
+      }
     }
 
     it('answer when what waits for them is started', async () => {
@@ -149,6 +177,30 @@ export function describeLifecycle({ init, lockLimit, hangs, givenUp, silentConso
         await device.eventually('it is in the log', `${control.messages(service)} | grep no_such_key`, 60_000);
       await device.must('umount /etc/pds/config.toml');
     });
+
+    it('say that a user does not exist, and leave the other daemon alone', async () => {
+      await device.must('grep -v pds-secrets /etc/passwd > /run/passwd; mount -o bind /run/passwd /etc/passwd');
+      const said = await startAside(secrets, noUser);
+      assert.match(said, noUser);
+      await device.must('sesame profile list');
+      await device.must(`umount /etc/passwd; ${control.stop(secrets)}; ${control.start(secrets)}`);
+      await device.eventually('both answer', 'sesame status', 60_000);
+    });
+
+    if (ownGroups) {
+      it('run without a memory limit where the control groups are read-only, and say so', async () => {
+        await device.must('mount -o remount,ro /sys/fs/cgroup');
+        assert.match(
+          await startAside(profile, /answer/),
+          /daemon-profile: it runs without its memory limit: cgroup2 must be mounted/,
+        );
+        await device.eventually('both answer', 'sesame status', 60_000);
+        await device.must(`mount -o remount,rw /sys/fs/cgroup; ${control.restart(profile)}`);
+        assert.equal((await daemonMemory(device, profile)).max, 32 * megabyte);
+      });
+    }
+
+    more?.(() => device);
 
     it('shut down with the device, which leaves a clean file system', async () => {
       await device.powerOff();

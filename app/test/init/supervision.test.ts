@@ -63,7 +63,7 @@ describe('a service', () => {
   it('is not started for a user that does not exist, and says which', () => {
     const { status, stderr } = inService('user=nobody-of-this-name; prepare');
     assert.equal(status, 1);
-    assert.match(stderr, /open-sesame-secrets: there is no user nobody-of-this-name/);
+    assert.match(stderr, /daemon-secrets: there is no user nobody-of-this-name/);
   });
 
   for (const [circumstance, files] of [
@@ -75,7 +75,7 @@ describe('a service', () => {
       for (const name of files) mkdirSync(join(places.cgroup_directory, name), { recursive: true });
       const { status, stderr } = inService('limit_memory');
       assert.equal(status, 0);
-      assert.match(stderr, /daemon-secrets runs without its memory limit: cgroup2 must be mounted for writing/);
+      assert.match(stderr, /daemon-secrets: it runs without its memory limit: cgroup2 must be mounted for writing/);
     });
   }
 

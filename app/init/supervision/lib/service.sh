@@ -38,7 +38,11 @@ error_log=$log_directory/${log_file:-$daemon.log}
 event_log=/sys/kernel/security/tpm0/binary_bios_measurements
 
 complain() {
-    echo "$service: $1" >&2
+    echo "$daemon: $1" >&2
+}
+
+has_user() {
+    id -u "$1" > /dev/null 2>&1
 }
 
 # Everything that has to be there before the daemon is. Fails when it could not start anyway, and says why.
@@ -53,8 +57,8 @@ prepare() {
 }
 
 require_user() {
-    id -u "$user" > /dev/null 2>&1 && return
-    complain "there is no user $user; make it, in the group pds: README of app/init/supervision"
+    has_user "$user" && return
+    complain "there is no user $user: the image has to have it, in the group pds"
     return 1
 }
 
@@ -69,13 +73,13 @@ make_directory() { # mode owner path
     chown -h "$2" "$3"
 }
 
-# The directories that both daemons meet in, whichever starts first. Where the disk is read-only the daemon says so itself.
+# The directories that both daemons meet in, whichever starts first; those of a user who is missing keep only his daemon away. Where the disk is read-only the daemon says so itself.
 prepare_directories() {
     make_directory 0755 root "$service_directory" &&
         make_directory 0755 root "$log_directory" &&
-        make_directory 0755 pds-profile:pds "$runtime_directory" &&
-        make_directory 0750 pds-secrets:pds "$runtime_directory/keys" || return 1
-    [ -d "$state_directory/vaults" ] ||
+        make_directory 0755 pds-profile:pds "$runtime_directory" || return 1
+    if has_user pds-secrets; then make_directory 0750 pds-secrets:pds "$runtime_directory/keys" || return 1; fi
+    [ -d "$state_directory/vaults" ] || ! has_user pds-secrets ||
         { make_directory 0750 pds-profile:pds "$state_directory" && make_directory 0700 pds-secrets:pds "$state_directory/vaults"; } ||
         complain "$state_directory is not as it should be"
     # It may be a mount point, with the mode of another file system.
@@ -119,7 +123,7 @@ enter_group() { # name file value
 
 limit_memory() {
     if ! enter_group "open-sesame.$daemon" memory.max "$memory_max"; then
-        complain "$daemon runs without its memory limit: cgroup2 must be mounted for writing on $cgroup_directory, with CONFIG_MEMCG=y in the kernel"
+        complain "it runs without its memory limit: cgroup2 must be mounted for writing on $cgroup_directory, with CONFIG_MEMCG=y in the kernel"
         return
     fi
     group=$cgroup_directory/open-sesame.$daemon
