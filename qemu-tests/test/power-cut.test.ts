@@ -29,7 +29,6 @@ describe(`${cuts} power cuts at random moments during writes`, () => {
 
   before(async () => {
     device = await readyDevice('power cut');
-    await device.configure(generous);
     await device.unlock();
   });
   after(() => device.dispose());
@@ -51,7 +50,6 @@ describe(`${cuts} power cuts at random moments during writes`, () => {
       }
       await requireSoundFileSystem(`seed ${random.seed}, round ${round}`);
       await device.boot();
-      await device.configure(generous);
       await device.unlock();
       await requireAcknowledged(`seed ${random.seed}, round ${round}`);
     }
