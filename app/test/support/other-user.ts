@@ -4,7 +4,7 @@ import { chmodSync, cpSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BusClient } from '../../src/bus/client.ts';
 import { connectClient } from './client.ts';
-import type { Device, Result } from './device.ts';
+import { Device, type Result } from './device.ts';
 
 /** Why tests with clients of other users cannot run here, or false. */
 export const otherUsersMissing: string | false = process.getuid?.() === 0 ? false : 'only root becomes another user';
@@ -23,6 +23,15 @@ const checkout = join(import.meta.dirname, '../../..');
 export function openToOthers(device: Device): void {
   chmodSync(device.home, 0o711);
   chmodSync(device.runtimeDirectory, 0o755);
+}
+
+/** A device for other users, with an open vault. */
+export async function startForOthers(configuration: string): Promise<Device> {
+  const device = new Device(configuration);
+  openToOthers(device);
+  await device.start();
+  await device.initialise();
+  return device;
 }
 
 /**
