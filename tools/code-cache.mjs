@@ -38,14 +38,16 @@ script.runInThisContext()(exports, require, module, __filename, __dirname);
 
 /** Runs in the Node that is built for; its arguments are the script, the file for the cache, and those of the program. */
 const maker = `
-const { readFileSync, writeFileSync } = require('node:fs');
+const { openSync, readFileSync, writeFileSync } = require('node:fs');
 const { createRequire } = require('node:module');
 const { dirname } = require('node:path');
 const { Script } = require('node:vm');
 const [path, out, ...words] = process.argv.slice(1);
 process.argv = [process.argv[0], path, ...words];
 const script = new Script(readFileSync(path, 'latin1'), { filename: path });
-process.on('exit', () => writeFileSync(out, script.createCachedData()));
+// A command gives up what it does not need, writing files above all.
+const target = openSync(out, 'w');
+process.on('exit', () => writeFileSync(target, script.createCachedData()));
 script.runInThisContext()({}, createRequire(path), {}, path, dirname(path));
 `;
 

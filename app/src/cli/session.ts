@@ -4,9 +4,10 @@ import { resolveBusDirectory, resolvePaths } from '../config/paths.ts';
 import { SesameError } from '../core/errors.ts';
 import { requireProfileName } from '../core/names.ts';
 import { defaultNoiseSuite, type NoiseSuite } from '../crypto/suite.ts';
-import { denyTracing, forbidNewPrivileges, hardenProcess } from '../linux/process.ts';
+import { denyTracing, hardenProcess } from '../linux/process.ts';
 import type { SecretMemory } from '../memory/secret-bytes.ts';
 import { openSecretMemory } from '../memory/secret-memory.ts';
+import { confineCommand } from './confine.ts';
 import type { Invocation } from './invocation.ts';
 
 /** A connection to the daemons while a command runs. */
@@ -33,7 +34,7 @@ export async function withSession<Result>(
     denyTracing();
   } else {
     hardenProcess();
-    forbidNewPrivileges();
+    confineCommand();
   }
   // One value at a time is in flight here, so nothing is gained by keeping pages.
   const memory = openSecretMemory({ pooledPages: 2 });

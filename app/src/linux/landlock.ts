@@ -51,6 +51,8 @@ export interface LandlockOptions {
   readonly abstractSockets: boolean;
   /** Whether TCP stays open. */
   readonly tcp: boolean;
+  /** What is refused unless a rule names it; all rights when absent. */
+  readonly givenUp?: readonly Right[];
 }
 
 /**
@@ -63,7 +65,7 @@ export function landlockAbi(): { readonly abi: number; readonly errno: number } 
 }
 
 /**
- * Takes everything from the calling thread, and from what it becomes, but what the rules name (landlock(7)): every other access to files,
+ * Takes from the calling thread, and from what it becomes, what the rules do not name (landlock(7)): access to files,
  * TCP from ABI 4 on, and from ABI 6 on signals and abstract sockets beyond itself. Other threads stay as they are. Needs
  * `forbidNewPrivileges` first.
  *
@@ -85,10 +87,9 @@ export function restrictAccess(abi: number, rules: readonly PathRule[], options:
 }
 
 /** struct landlock_ruleset_attr: what is forbidden unless a rule allows it. Members that a kernel does not know must be zero. */
-function rulesetAttributes(abi: number, { abstractSockets, tcp }: LandlockOptions): Buffer {
-  const all: readonly Right[] = rightNames();
+function rulesetAttributes(abi: number, { abstractSockets, tcp, givenUp = rightNames() }: LandlockOptions): Buffer {
   const attributes = Buffer.alloc(24);
-  attributes.writeBigUInt64LE(BigInt(bitsOf(all, abi)), 0);
+  attributes.writeBigUInt64LE(BigInt(bitsOf(givenUp, abi)), 0);
   attributes.writeBigUInt64LE(BigInt(abi >= tcpSinceAbi && !tcp ? bindAndConnectTcp : 0), 8);
   const scopes = abstractSockets ? scopeSignals : scopeSignals | scopeAbstractSockets;
   attributes.writeBigUInt64LE(BigInt(abi >= scopesSinceAbi ? scopes : 0), 16);

@@ -14,6 +14,8 @@ function declare<Return extends DataType>(retType: Return, ...paramsType: DataTy
 const { I32, I64, BigInt: Address, U8Array, External } = DataType;
 
 const libc = define({
+  capget: declare(I32, U8Array, U8Array),
+  capset: declare(I32, U8Array, U8Array),
   clock_gettime: declare(I32, I32, U8Array),
   close: declare(I32, I32),
   connect: declare(I32, I32, U8Array, I32),
@@ -267,6 +269,16 @@ export function signal(number: number, handler: bigint): bigint {
 /** flock(2). */
 export function flock(descriptor: number, operation: number): Outcome {
   return outcome(libc.flock([descriptor, operation]));
+}
+
+/** capget(2); `header` is a struct __user_cap_header_struct, `data` two of struct __user_cap_data_struct. */
+export function capget(header: Buffer, data: Buffer): Outcome {
+  return outcome(libc.capget([header, data]));
+}
+
+/** capset(2), of the calling thread; arguments as for `capget`. */
+export function capset(header: Buffer, data: Buffer): Outcome {
+  return outcome(libc.capset([header, data]));
 }
 
 /** prctl(2) with one argument. */

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { release } from 'node:os';
 import { dirname } from 'node:path';
 import type { Configuration } from '../../config/configuration.ts';
 import type { Paths } from '../../config/paths.ts';
+import { keepCapabilities, overrideFileModes } from '../../linux/capabilities.ts';
 import { ensureDirectory } from '../../linux/files.ts';
 import { readKernelFacts } from '../../linux/kernel-facts.ts';
 import { landlockAbi, oldestLandlock, type PathRule, restrictAccess } from '../../linux/landlock.ts';
@@ -15,6 +16,8 @@ import { filterCalls } from './filter.ts';
 import { accesses, type Place, type Privilege, pathsOf, privilegesOf } from './privileges.ts';
 import type { Enforcement, SandboxReport } from './report.ts';
 import type { Circumstances } from './system-calls.ts';
+
+const superuser = 0;
 
 type FoundPlaces = Readonly<Record<Place, readonly string[]>>;
 
@@ -38,6 +41,7 @@ export function confine(confinement: Confinement): SandboxReport {
   const places = findPlaces(confinement);
   makeDirectories(privileges, places, paths.mode);
   forbidNewPrivileges();
+  keepCapabilities(belongToOthers(privileges, places) ? [overrideFileModes] : []);
   const emulatedTpm = isEmulated(configuration.global.tpm.tcti);
   const landlock = restrict(rulesOf(privileges, places), emulatedTpm, environment);
   return { landlock, seccomp: filter({ daemon, phase: 'starting', emulatedTpm, pid: process.pid }) };
@@ -49,6 +53,17 @@ function makeDirectories(privileges: readonly Privilege[], places: FoundPlaces, 
     if (privilege.mode === undefined) continue;
     for (const path of pathsOf(privilege, places)) ensureDirectory(path, privilege.mode[mode]);
   }
+}
+
+/**
+ * Whether something that the daemon needs belongs to another user. A daemon that root starts by hand, on a device whose directories are those of
+ * the services, or with a TPM that is another user's, reads them as root does.
+ */
+function belongToOthers(privileges: readonly Privilege[], places: FoundPlaces): boolean {
+  const own = process.getuid?.();
+  return privileges
+    .flatMap((privilege) => pathsOf(privilege, places))
+    .some((path) => ![own, superuser, undefined].includes(statSync(path, { throwIfNoEntry: false })?.uid));
 }
 
 function findPlaces({ paths, configuration, environment, program }: Confinement): FoundPlaces {
