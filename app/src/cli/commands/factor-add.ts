@@ -1,53 +1,19 @@
 // SPDX-License-Identifier: MIT
-import { Exit, type ExitCode } from '../../core/exit.ts';
-import { type Evidence, withEvidence } from '../evidence.ts';
+import type { ExitCode } from '../../core/exit.ts';
+import { changeFactor, type FactorChange } from '../factor-change.ts';
 import type { Invocation } from '../invocation.ts';
-import { provedByChange, proveEnrolled, proveNew } from '../proof.ts';
-import { printWithRecoveryKey } from '../recovery-key.ts';
-import { checkProfileNames, profileOf, type Session, withSession } from '../session.ts';
-import { say } from '../streams.ts';
 
-/** With the policy "all" the master key changes and with it every entry. */
-const addTimeoutMs = 600_000;
+const addition: FactorChange = {
+  request: 'factor-add',
+  enrolled: false,
+  isNew: true,
+  done: ({ profile, factor }) => `the factor ${factor} was added to profile ${profile}`,
+};
 
 export async function run(invocation: Invocation): Promise<ExitCode> {
   return addFactor(invocation, invocation.required(0));
 }
 
-export async function addFactor(invocation: Invocation, factor: string): Promise<ExitCode> {
-  checkProfileNames(invocation);
-  return withSession(async (session) => {
-    const profile = await profileOf(session, invocation);
-    return withEvidence(session.memory, invocation, async (evidence) => {
-      await prove(session, invocation, { profile, factor, evidence });
-      await add(session, invocation, { profile, factor, evidence });
-      return Exit.done;
-    });
-  });
-}
-
-interface Addition {
-  readonly profile: string;
-  readonly factor: string;
-  readonly evidence: Evidence;
-}
-
-async function prove(session: Session, invocation: Invocation, { profile, factor, evidence }: Addition): Promise<void> {
-  const { body } = await session.bus.request('factor-list', { profile });
-  // The daemon refuses it, and records that.
-  if (body.factors.some((present) => present.factor === factor)) return;
-  await proveEnrolled(session, invocation, profile, evidence, provedByChange(body, factor));
-  await proveNew(session, invocation, profile, evidence, factor);
-}
-
-async function add({ bus }: Session, invocation: Invocation, { profile, factor, evidence }: Addition): Promise<void> {
-  const joined = evidence.join();
-  try {
-    const request = { profile, factor, evidence: evidence.describe() };
-    const { attachment } = await bus.request('factor-add', request, joined?.bytes, { timeoutMs: addTimeoutMs });
-    printWithRecoveryKey(invocation, { profile, factor }, attachment);
-    say(`the factor ${factor} was added to profile ${profile}`);
-  } finally {
-    joined?.release();
-  }
+export function addFactor(invocation: Invocation, factor: string): Promise<ExitCode> {
+  return changeFactor(invocation, factor, addition);
 }
