@@ -10,6 +10,7 @@ import { BootClock } from './boot-clock.ts';
 import { ChainFile } from './chain-file.ts';
 import { ChainWriter, headOf } from './chain-writer.ts';
 import { actionText, type EventMembers, type Link, type RecoveryNote } from './entry.ts';
+import { entryHash } from './entry-hash.ts';
 import { gapError, isGap } from './gap.ts';
 import type { ChainState, PendingEntry } from './group.ts';
 import { GroupCommit } from './group-commit.ts';
@@ -156,6 +157,19 @@ export class AuditLog {
     try {
       const full = rotatedFiles(this.path).reverse();
       return readTail([{ path: this.path, length: this.#file.length }, ...full], count, after);
+    } catch (thrown) {
+      throw SesameError.of('file-unreadable', { path: this.path, cause: describe(thrown) }, thrown);
+    }
+  }
+
+  /**
+   * BLAKE3 of the line of an entry in hexadecimal, whatever hash the chain has. Empty where the chain leaves that number out, undefined when
+   * its file was dropped, or for 0.
+   * @throws SesameError file-unreadable
+   */
+  entryHash(sequence: number): string | undefined {
+    try {
+      return entryHash([...rotatedFiles(this.path), { path: this.path, length: this.#file.length, last: Infinity }], sequence);
     } catch (thrown) {
       throw SesameError.of('file-unreadable', { path: this.path, cause: describe(thrown) }, thrown);
     }

@@ -183,6 +183,20 @@ export const profileRequests = {
       additionalProperties: false,
     },
   },
+  /** The last entry on the disk, and what became of an earlier one. */
+  'audit-standing': {
+    answeredBy: 'daemon-profile',
+    level: 'internal',
+    attachment: false,
+    body: { type: 'object', properties: { earlier: count }, required: ['earlier'], additionalProperties: false },
+    /** Hashes are BLAKE3 of the line; that of the earlier one is empty where the chain leaves it out, and absent when its file was dropped. */
+    reply: {
+      type: 'object',
+      properties: { sequence: count, hash: text(64), earlier_hash: text(64) },
+      required: ['sequence', 'hash'],
+      additionalProperties: false,
+    },
+  },
   /** Somebody has looked into the gaps of the chain so far. */
   'audit-acknowledge': {
     answeredBy: 'daemon-profile',

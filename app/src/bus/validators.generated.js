@@ -1076,6 +1076,67 @@ return errors === 0;
 
 return made;
   },
+  "audit-standing"() {
+
+const made = validate10;
+const schema11 = {"type":"object","properties":{"earlier":{"type":"integer","minimum":0,"maximum":9007199254740991}},"required":["earlier"],"additionalProperties":false};
+
+function validate10(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+let vErrors = null;
+let errors = 0;
+if(errors === 0){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing0;
+if((data.earlier === undefined) && (missing0 = "earlier")){
+validate10.errors = [{instancePath,keyword:"required",message:"must have required property '"+missing0+"'"}];
+return false;
+}
+else {
+const _errs1 = errors;
+for(const key0 in data){
+if(!(key0 === "earlier")){
+validate10.errors = [{instancePath,keyword:"additionalProperties",message:"must NOT have additional properties"}];
+return false;
+break;
+}
+}
+if(_errs1 === errors){
+if(data.earlier !== undefined){
+let data0 = data.earlier;
+const _errs2 = errors;
+if(!(((typeof data0 == "number") && (!(data0 % 1) && !isNaN(data0))) && (isFinite(data0)))){
+validate10.errors = [{instancePath:instancePath+"/earlier",keyword:"type",message:"must be integer"}];
+return false;
+}
+if(errors === _errs2){
+if((typeof data0 == "number") && (isFinite(data0))){
+if(data0 > 9007199254740991 || isNaN(data0)){
+validate10.errors = [{instancePath:instancePath+"/earlier",keyword:"maximum",message:"must be <= 9007199254740991"}];
+return false;
+}
+else {
+if(data0 < 0 || isNaN(data0)){
+validate10.errors = [{instancePath:instancePath+"/earlier",keyword:"minimum",message:"must be >= 0"}];
+return false;
+}
+}
+}
+}
+}
+}
+}
+}
+else {
+validate10.errors = [{instancePath,keyword:"type",message:"must be object"}];
+return false;
+}
+}
+validate10.errors = vErrors;
+return errors === 0;
+}
+
+return made;
+  },
   "audit-acknowledge"() {
 
 const made = validate10;
@@ -5467,6 +5528,115 @@ break;
 else {
 validate10.errors = [{instancePath:instancePath+"/lines",keyword:"type",message:"must be array"}];
 return false;
+}
+}
+}
+}
+}
+}
+else {
+validate10.errors = [{instancePath,keyword:"type",message:"must be object"}];
+return false;
+}
+}
+validate10.errors = vErrors;
+return errors === 0;
+}
+
+return made;
+  },
+  "audit-standing"() {
+
+const made = validate10;
+const schema11 = {"type":"object","properties":{"sequence":{"type":"integer","minimum":0,"maximum":9007199254740991},"hash":{"type":"string","maxLength":64},"earlier_hash":{"type":"string","maxLength":64}},"required":["sequence","hash"],"additionalProperties":false};
+
+function validate10(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+let vErrors = null;
+let errors = 0;
+if(errors === 0){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing0;
+if(((data.sequence === undefined) && (missing0 = "sequence")) || ((data.hash === undefined) && (missing0 = "hash"))){
+validate10.errors = [{instancePath,keyword:"required",message:"must have required property '"+missing0+"'"}];
+return false;
+}
+else {
+const _errs1 = errors;
+for(const key0 in data){
+if(!(((key0 === "sequence") || (key0 === "hash")) || (key0 === "earlier_hash"))){
+validate10.errors = [{instancePath,keyword:"additionalProperties",message:"must NOT have additional properties"}];
+return false;
+break;
+}
+}
+if(_errs1 === errors){
+if(data.sequence !== undefined){
+let data0 = data.sequence;
+const _errs2 = errors;
+if(!(((typeof data0 == "number") && (!(data0 % 1) && !isNaN(data0))) && (isFinite(data0)))){
+validate10.errors = [{instancePath:instancePath+"/sequence",keyword:"type",message:"must be integer"}];
+return false;
+}
+if(errors === _errs2){
+if((typeof data0 == "number") && (isFinite(data0))){
+if(data0 > 9007199254740991 || isNaN(data0)){
+validate10.errors = [{instancePath:instancePath+"/sequence",keyword:"maximum",message:"must be <= 9007199254740991"}];
+return false;
+}
+else {
+if(data0 < 0 || isNaN(data0)){
+validate10.errors = [{instancePath:instancePath+"/sequence",keyword:"minimum",message:"must be >= 0"}];
+return false;
+}
+}
+}
+}
+var valid0 = _errs2 === errors;
+}
+else {
+var valid0 = true;
+}
+if(valid0){
+if(data.hash !== undefined){
+let data1 = data.hash;
+const _errs4 = errors;
+if(errors === _errs4){
+if(typeof data1 === "string"){
+if(func2(data1) > 64){
+validate10.errors = [{instancePath:instancePath+"/hash",keyword:"maxLength",message:"must NOT have more than 64 characters"}];
+return false;
+}
+}
+else {
+validate10.errors = [{instancePath:instancePath+"/hash",keyword:"type",message:"must be string"}];
+return false;
+}
+}
+var valid0 = _errs4 === errors;
+}
+else {
+var valid0 = true;
+}
+if(valid0){
+if(data.earlier_hash !== undefined){
+let data2 = data.earlier_hash;
+const _errs6 = errors;
+if(errors === _errs6){
+if(typeof data2 === "string"){
+if(func2(data2) > 64){
+validate10.errors = [{instancePath:instancePath+"/earlier_hash",keyword:"maxLength",message:"must NOT have more than 64 characters"}];
+return false;
+}
+}
+else {
+validate10.errors = [{instancePath:instancePath+"/earlier_hash",keyword:"type",message:"must be string"}];
+return false;
+}
+}
+var valid0 = _errs6 === errors;
+}
+else {
+var valid0 = true;
 }
 }
 }

@@ -67,6 +67,11 @@ export const bootErrors = {
     message:
       'the vault of profile {profile} is an older copy: the TPM remembers a later one; put that one back, or, if you restored it on purpose, open it with the recovery key, or set rollback = "warn" under [global.tpm] for one unlock',
   },
+  'audit-rewritten': {
+    exit: Exit.damaged,
+    message:
+      'entry {sequence} of the audit chain is not the one that a vault remembers: the chain was written anew or replaced; put the right one back, or, if you replaced it on purpose, unlock with the recovery key, or set rollback = "warn" under [global.tpm] for one unlock',
+  },
   'audit-restored': {
     exit: Exit.damaged,
     message:

@@ -8,6 +8,14 @@ import { makeStateCounter, newCounterAuthorisation } from './state-counter.ts';
 import { type EnrolledKey, endorsementName, enrolledStorageKey, provideStorageKey, type StorageKey } from './storage-key.ts';
 import { sized, u8, u32 } from './wire.ts';
 
+/** An entry of the audit chain. */
+export interface AuditEntryMark {
+  /** 0 where there was none. */
+  readonly sequence: number;
+  /** BLAKE3 of its line in hexadecimal; empty in a mark of an earlier version, which had the number alone. */
+  readonly hash: string;
+}
+
 /** What a vault notes of the moment at which it was last opened or its factors were changed. It is part of every copy of the vault. */
 export interface StateMark {
   /** The TPM's counter has this value, or will have it in a moment. */
@@ -15,8 +23,8 @@ export interface StateMark {
   readonly counter: NvCounter;
   /** As long as the TPM has this storage key, it was neither cleared nor replaced. */
   readonly key: EnrolledKey;
-  /** Sequence number of an audit entry that was on the disk then. */
-  readonly auditSequence: number;
+  /** An audit entry that was on the disk then. */
+  readonly audit: AuditEntryMark;
   /** The kernel's boot_id then. */
   readonly boot: string;
 }
@@ -28,19 +36,22 @@ export interface MarkedState {
   readonly authorisation: SecretBytes;
 }
 
-const version = 2;
+const version = 3;
+/** Without the hash of the audit entry. */
+const versionByNumber = 2;
 
 /**
  * u8 version || u64 value || u64 audit sequence || u32 NV index || SIZED its name || u32 handle of the storage key || SIZED its name ||
- * SIZED name of the endorsement key || SIZED boot_id.
+ * SIZED name of the endorsement key || SIZED boot_id || SIZED hash of the audit entry.
  */
-export function serialiseMark({ value, counter, key, auditSequence, boot }: StateMark): Buffer {
+export function serialiseMark({ value, counter, key, audit, boot }: StateMark): Buffer {
   const numbers = Buffer.alloc(16);
   numbers.writeBigUInt64BE(value);
-  numbers.writeBigUInt64BE(BigInt(auditSequence), 8);
+  numbers.writeBigUInt64BE(BigInt(audit.sequence), 8);
   return Buffer.concat([
     ...[u8(version), numbers, u32(counter.handle), sized(counter.name)],
     ...[u32(key.handle), sized(key.name), sized(key.endorsementName), sized(Buffer.from(boot))],
+    sized(Buffer.from(audit.hash, 'hex')),
   ]);
 }
 
@@ -52,16 +63,15 @@ export function parseMark(path: string, bytes: Buffer): StateMark {
   const reader = new FileReader(path, bytes);
   const found = reader.u8();
   if (found > version) throw SesameError.of('file-too-new', { path, version: found, known: version });
-  if (found < version) throw reader.damaged(`its mark has the unknown version ${found}`);
-  const mark = {
-    value: reader.u64(),
-    auditSequence: Number(reader.u64()),
-    counter: { handle: reader.u32(), name: reader.sized() },
-    key: { handle: reader.u32(), name: reader.sized(), endorsementName: reader.sized() },
-    boot: reader.sized().toString(),
-  };
+  if (found < versionByNumber) throw reader.damaged(`its mark has the unknown version ${found}`);
+  const value = reader.u64();
+  const sequence = Number(reader.u64());
+  const counter = { handle: reader.u32(), name: reader.sized() };
+  const key = { handle: reader.u32(), name: reader.sized(), endorsementName: reader.sized() };
+  const boot = reader.sized().toString();
+  const hash = found === versionByNumber ? '' : reader.sized().toString('hex');
   if (!reader.atEnd) throw reader.damaged('there is more in its mark than this version knows');
-  return mark;
+  return { value, counter, key, audit: { sequence, hash }, boot };
 }
 
 /**
@@ -114,7 +124,7 @@ export interface Advance {
   readonly place: Buffer;
   /** What the vault keeps at present. */
   readonly state: MarkedState | undefined;
-  readonly auditSequence: number;
+  readonly audit: AuditEntryMark;
   /** The kernel's boot_id. */
   readonly boot: string;
   /** Leaves a mark of this very boot as it is, because NV memory wears out. */
@@ -125,7 +135,7 @@ export interface Advance {
 
 /** Makes every copy of the vault that exists until now an old one: first the vault notes the next value, then the TPM counts. */
 export async function advanceState(esys: Esys, advance: Advance): Promise<void> {
-  const { state, auditSequence, boot, onceABoot, note } = advance;
+  const { state, audit, boot, onceABoot, note } = advance;
   const standing = state && (await standingOf(esys, state));
   if (state === undefined || standing === undefined || typeof standing === 'string') return await beginState(esys, advance);
   const { mark, authorisation } = state;
@@ -137,19 +147,19 @@ export async function advanceState(esys: Esys, advance: Advance): Promise<void> 
     value += 1n;
   }
   if (onceABoot && mark.boot === boot && mark.value === value) return;
-  note({ mark: { ...mark, value: value + 1n, auditSequence, boot }, authorisation });
+  note({ mark: { ...mark, value: value + 1n, audit, boot }, authorisation });
   await incrementCounter(esys, key, mark.counter, authorisation);
 }
 
 /** A counter that is new makes old whatever had none or another one. */
-async function beginState(esys: Esys, { memory, place, auditSequence, boot, note }: Advance): Promise<void> {
+async function beginState(esys: Esys, { memory, place, audit, boot, note }: Advance): Promise<void> {
   const key = await provideStorageKey(esys);
   const enrolled = { handle: key.handle, name: key.name, endorsementName: await endorsementName(esys) };
   const authorisation = newCounterAuthorisation(memory);
   try {
     const counter = await makeStateCounter(esys, key, place, authorisation);
     const value = await readCounter(esys, key, counter, authorisation);
-    note({ mark: { value, counter, key: enrolled, auditSequence, boot }, authorisation });
+    note({ mark: { value, counter, key: enrolled, audit, boot }, authorisation });
   } finally {
     authorisation.release();
   }

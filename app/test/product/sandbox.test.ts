@@ -3,29 +3,17 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, copyFileSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
-import { constants, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { type DaemonName, Device } from '../support/device.ts';
 import { outcomesMark, targetsFile } from '../support/sandbox-tries/attack.ts';
+import { otherwise, refusals } from '../support/sandbox-tries/expected.ts';
 import type { Targets } from '../support/sandbox-tries/tries.ts';
 
 const checkout = join(import.meta.dirname, '../../..');
-const { EACCES, ENOSYS, EPERM } = constants.errno;
-const refusals: readonly number[] = [EACCES, ENOSYS, EPERM];
 const daemons: readonly DaemonName[] = ['daemon-profile', 'daemon-secrets'];
 const ordinaryUser = 65_534;
-
-/** With the sandbox off these fail too, each for its own reason; root's are the arguments that mean nothing. */
-const { EBADF, EFAULT, EINVAL } = constants.errno;
-const otherwise: Readonly<Record<string, readonly number[]>> = {
-  'load a kernel module': [EBADF, ENOSYS],
-  'load a kernel': [EINVAL, ENOSYS],
-  bpf: [EINVAL, EFAULT],
-  'socket: virtual machine': [0, constants.errno.EAFNOSUPPORT, constants.errno.ENODEV],
-  'socket: crypto': [0, constants.errno.EAFNOSUPPORT],
-  'socket: packet': [0, constants.errno.EAFNOSUPPORT],
-};
 
 /** What an ordinary user may not do anyway, so that these tries tell nothing about the sandbox. */
 const forRoot = [

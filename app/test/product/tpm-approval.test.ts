@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from 'node:assert/strict';
-import { cpSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -238,6 +239,21 @@ describe('a state directory that was put back to an older copy', () => {
     await device.start();
   }
 
+  /** As somebody does who hides the first entry: every link is right again, and nothing outside vouches for the old one. */
+  function rewriteChain(): void {
+    const path = join(device.stateDirectory, 'audit.jsonl');
+    const lines = readFileSync(path, 'utf8').trimEnd().split('\n');
+    let previous = '';
+    const rewritten = lines.map((line, index) => {
+      const entry = { ...JSON.parse(line), prev_hash: previous, ...(index === 0 && { timestamp_ms: 1 }) };
+      const text = JSON.stringify(entry);
+      previous = spawnSync('b3sum', ['--no-names'], { input: text, encoding: 'utf8' }).stdout.trim();
+      return `${text}\n`;
+    });
+    writeFileSync(path, rewritten.join(''));
+    for (const name of ['audit.head', 'audit.key']) rmSync(join(device.stateDirectory, name));
+  }
+
   async function isRecorded(outcome: string): Promise<void> {
     const entry = new RegExp(`"action":"rollback-check"[^}]*"outcome":"${outcome}"`);
     await device.eventually('the finding is in the chain', () => entry.test(JSON.stringify(device.auditEntries())));
@@ -304,6 +320,20 @@ describe('a state directory that was put back to an older copy', () => {
     await switchOff();
     assert.notEqual(chip.tools('tpm2_nvincrement', stateCounter).status, 0);
     await device.start();
+    await opensByItself();
+  });
+
+  it('is noticed when it is the audit chain, written anew to the same length', async () => {
+    await provision('rollback = "refuse"');
+    await switchOff();
+    rewriteChain();
+    await device.start();
+    const refused = await byPassword();
+    assert.equal(refused.code, 11, refused.stderr);
+    assert.match(refused.stderr, /entry \d+ of the audit chain is not the one that a vault remembers/);
+    assert.equal((await byRecovery()).code, 0);
+    await isRecorded('audit-rewritten');
+    await restart();
     await opensByItself();
   });
 

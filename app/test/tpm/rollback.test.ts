@@ -37,6 +37,8 @@ describe('what a vault keeps for the TPM', () => {
     await advance();
   });
 
+  const audit = { sequence: 7, hash: 'cd'.repeat(32) };
+
   /** As a vault does it: what it is given stays the giver's. */
   function noted({ mark, authorisation }: MarkedState): void {
     state = { mark, authorisation: memory.take(Buffer.from(authorisation.bytes)) };
@@ -50,7 +52,7 @@ describe('what a vault keeps for the TPM', () => {
   /** Each in a boot of its own, unless it is said to be the same. */
   async function advance({ note = noted, of = tpm, boot = `boot ${boots}`, onceABoot = true } = {}): Promise<void> {
     boots += 1;
-    await of.converse((esys) => advanceState(esys, { memory, place, state, auditSequence: 7, boot, onceABoot, note }));
+    await of.converse((esys) => advanceState(esys, { memory, place, state, audit, boot, onceABoot, note }));
   }
 
   async function freshness(of = marked()): Promise<Freshness> {
@@ -206,13 +208,19 @@ describe('the bytes of a mark', () => {
     value: 9n,
     counter: { handle: 0x1805e01, name: Buffer.alloc(34, 7) },
     key: { handle: 0x81000001, name: Buffer.alloc(34, 8), endorsementName: Buffer.alloc(34, 9) },
-    auditSequence: 1234,
+    audit: { sequence: 1234, hash: 'ab'.repeat(32) },
     boot: 'd2a3f1f0-0000-4000-8000-000000000000',
   };
   const bytes = serialiseMark(mark);
 
   it('read as they were written', () => {
     assert.deepEqual(parseMark('the vault', bytes), mark);
+  });
+
+  it('of the version before, which had the number of the audit entry alone, are read as well', () => {
+    const hashLength = 2 + 32;
+    const before = Buffer.concat([Buffer.of(2), bytes.subarray(1, bytes.length - hashLength)]);
+    assert.deepEqual(parseMark('the vault', before), { ...mark, audit: { sequence: 1234, hash: '' } });
   });
 
   it('are refused when they are cut off or longer, or of a version that never was', () => {
@@ -229,6 +237,6 @@ describe('the bytes of a mark', () => {
   });
 
   it('of a newer version ask for a newer program', () => {
-    assert.throws(() => parseMark('the vault', Buffer.concat([Buffer.of(3), bytes.subarray(1)])), /update the program/);
+    assert.throws(() => parseMark('the vault', Buffer.concat([Buffer.of(4), bytes.subarray(1)])), /update the program/);
   });
 });

@@ -115,6 +115,19 @@ export function profileHandlers(options: ProfileHandlersOptions): Handlers {
       return { body: { lines: audit.tail(entries, after) } };
     },
 
+    async 'audit-standing'({ body: { earlier }, sender }) {
+      requireSecretsDaemon(sender, 'audit-standing');
+      const { sequence } = audit.status();
+      const earlierHash = audit.entryHash(earlier);
+      return {
+        body: {
+          sequence,
+          hash: audit.entryHash(sequence) ?? '',
+          ...(earlierHash !== undefined && { earlier_hash: earlierHash }),
+        },
+      };
+    },
+
     async 'audit-acknowledge'({ sender: { uid } }) {
       const { sequence } = await audit.acknowledge({ requester_uid: uid });
       return { body: { sequence } };

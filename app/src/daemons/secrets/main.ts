@@ -87,7 +87,10 @@ async function start(foundation: Foundation): Promise<Service> {
     tpm: binding.tpm,
     mode: () => binding.rollbackMode,
     boot: bootId(),
-    auditSequence: async () => (await connected().request('profile-status', {})).body.audit.sequence,
+    audit: async (earlier) => {
+      const { sequence, hash, earlier_hash: earlierHash } = (await connected().request('audit-standing', { earlier })).body;
+      return { sequence, hash, earlierHash };
+    },
     auditor,
     logger,
   });

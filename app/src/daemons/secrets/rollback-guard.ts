@@ -5,13 +5,15 @@ import type { Logger } from '../../core/log.ts';
 import { readEnrolment } from '../../factors/enrolment.ts';
 import type { Evidence } from '../../factors/keyring.ts';
 import type { SecretMemory } from '../../memory/secret-bytes.ts';
-import { advanceState, type Freshness, freshnessOf, type MarkedState } from '../../tpm/rollback.ts';
+import { type AuditEntryMark, advanceState, type Freshness, freshnessOf, type MarkedState } from '../../tpm/rollback.ts';
 import type { Tpm } from '../../tpm/tpm.ts';
 import { databasePath } from '../../vault/paths.ts';
 import type { Vault } from '../../vault/vault.ts';
 import type { Auditor } from './auditor.ts';
 import { readMarkedState, writeMarkedState } from './marked-state.ts';
 import type { VaultSet } from './vault-set.ts';
+
+const unknownEntry: AuditEntryMark = { sequence: 0, hash: '' };
 
 /** What happens when a vault turns out to be an older copy. */
 export type RollbackMode = 'off' | 'warn' | 'refuse';
@@ -23,16 +25,22 @@ export interface RollbackGuardOptions {
   readonly mode: () => RollbackMode;
   /** The kernel's boot_id. */
   readonly boot: string;
-  /** Sequence number of the newest audit entry. */
-  readonly auditSequence: () => Promise<number>;
+  /** The newest audit entry; and what became of an earlier one, by its number. */
+  readonly audit: (earlier: number) => Promise<AuditStanding>;
   readonly auditor: Auditor;
   readonly logger: Logger;
+}
+
+/** How the audit chain stands. */
+export interface AuditStanding extends AuditEntryMark {
+  /** The hash of the earlier entry, empty where the chain leaves that entry out; undefined when its file was dropped. */
+  readonly earlierHash: string | undefined;
 }
 
 /** What is known of a vault before it counts as open. */
 export interface Admission {
   readonly sender: Sender;
-  readonly auditSequence: number;
+  readonly audit: AuditStanding;
   /** What the comparison with the TPM gave, where it was made already. */
   readonly checked: { readonly finding: Finding | undefined } | undefined;
 }
@@ -66,7 +74,7 @@ export class RollbackGuard {
   async initialised(profile: string, vault: Vault, directory: string): Promise<void> {
     if (!this.#guards(profile, undefined, directory)) return;
     try {
-      await this.#advance(profile, vault, await this.#options.auditSequence(), false);
+      await this.#advance(profile, vault, await this.#options.audit(0), false);
     } catch (thrown) {
       if (this.#options.mode() === 'refuse' || !(thrown instanceof SesameError)) throw thrown;
       this.#options.logger.warn(thrown.message, { profile, code: thrown.code });
@@ -78,18 +86,18 @@ export class RollbackGuard {
    * recovery key is let in, whatever the comparison gives.
    * @param open gives the vault, which is closed again
    * @returns what `opened` needs, or undefined when the vault is not guarded
-   * @throws SesameError vault-restored, vault-unmarked, tpm-state-removed, audit-restored; and what `open` throws
+   * @throws SesameError vault-restored, vault-unmarked, tpm-state-removed, audit-restored, audit-rewritten; and what `open` throws
    */
   async admit(profile: string, open: () => Vault, evidence: readonly Evidence[], sender: Sender): Promise<Admission | undefined> {
     const state = this.#readClosing(open());
     try {
       if (!this.#guards(profile, state)) return undefined;
-      const auditSequence = await this.#options.auditSequence();
-      if (this.#options.mode() !== 'refuse') return { sender, auditSequence, checked: undefined };
-      const finding = await this.#check(profile, state, auditSequence, sender);
+      const audit = await this.#options.audit(state?.mark.audit.sequence ?? 0);
+      if (this.#options.mode() !== 'refuse') return { sender, audit, checked: undefined };
+      const finding = await this.#check(profile, state, audit, sender);
       const recovered = evidence.some(({ factor }) => factor === 'recovery');
       if (finding?.refusable === true && !recovered) throw finding.error;
-      return { sender, auditSequence, checked: { finding } };
+      return { sender, audit, checked: { finding } };
     } finally {
       state?.authorisation.release();
     }
@@ -98,10 +106,10 @@ export class RollbackGuard {
   /** Called when a vault counts as open, with its entry on the disk: from here on every copy that exists is an old one. Nobody waits. */
   opened(profile: string, admission: Admission | undefined): void {
     if (admission === undefined) return;
-    const { sender, auditSequence, checked } = admission;
+    const { sender, audit, checked } = admission;
     this.#later(profile, async (vault) => {
-      const finding = checked === undefined ? await this.#checkOpen(profile, vault, auditSequence, sender) : checked.finding;
-      await this.#advance(profile, vault, auditSequence, finding === undefined);
+      const finding = checked === undefined ? await this.#checkOpen(profile, vault, audit, sender) : checked.finding;
+      await this.#advance(profile, vault, audit, finding === undefined);
     });
   }
 
@@ -110,7 +118,7 @@ export class RollbackGuard {
     this.#later(profile, async (vault) => {
       const state = this.#read(vault);
       state?.authorisation.release();
-      if (this.#guards(profile, state)) await this.#advance(profile, vault, state?.mark.auditSequence ?? 0, false);
+      if (this.#guards(profile, state)) await this.#advance(profile, vault, state?.mark.audit ?? unknownEntry, false);
     });
   }
 
@@ -126,10 +134,10 @@ export class RollbackGuard {
     return readEnrolment(this.#options.memory, directory, profile).enrolled.has('tpm');
   }
 
-  async #checkOpen(profile: string, vault: Vault, auditSequence: number, sender: Sender): Promise<Finding | undefined> {
+  async #checkOpen(profile: string, vault: Vault, audit: AuditStanding, sender: Sender): Promise<Finding | undefined> {
     const state = this.#read(vault);
     try {
-      return await this.#check(profile, state, auditSequence, sender);
+      return await this.#check(profile, state, audit, sender);
     } finally {
       state?.authorisation.release();
     }
@@ -138,10 +146,10 @@ export class RollbackGuard {
   async #check(
     profile: string,
     state: MarkedState | undefined,
-    auditSequence: number,
+    audit: AuditStanding,
     sender: Sender,
   ): Promise<Finding | undefined> {
-    const finding = await this.#finding(profile, state, auditSequence);
+    const finding = await this.#finding(profile, state, audit);
     if (finding === undefined) return undefined;
     const { error, outcome } = finding;
     const { logger, auditor } = this.#options;
@@ -150,7 +158,7 @@ export class RollbackGuard {
     return finding;
   }
 
-  async #finding(profile: string, state: MarkedState | undefined, auditSequence: number): Promise<Finding | undefined> {
+  async #finding(profile: string, state: MarkedState | undefined, audit: AuditStanding): Promise<Finding | undefined> {
     if (state === undefined) {
       return { error: SesameError.of('vault-unmarked', { profile }), refusable: true, outcome: 'unmarked' };
     }
@@ -172,10 +180,7 @@ export class RollbackGuard {
       case 'current':
         break;
     }
-    const { auditSequence: expected } = state.mark;
-    if (auditSequence >= expected) return undefined;
-    const error = SesameError.of('audit-restored', { found: auditSequence, expected });
-    return { error, refusable: true, outcome: 'audit-restored' };
+    return auditFinding(state.mark.audit, audit);
   }
 
   /** One after the other, and what is no SesameError is a bug, and fatal as everywhere. */
@@ -192,13 +197,15 @@ export class RollbackGuard {
     });
   }
 
-  async #advance(profile: string, vault: Vault, auditSequence: number, onceABoot: boolean): Promise<void> {
+  async #advance(profile: string, vault: Vault, { sequence, hash }: AuditEntryMark, onceABoot: boolean): Promise<void> {
     const { memory, vaults, tpm, boot } = this.#options;
     const place = Buffer.from(databasePath(vaults.directory, profile));
     const state = this.#read(vault);
     const note = (next: MarkedState): void => writeMarkedState(vault, next);
     try {
-      await tpm.converse((esys) => advanceState(esys, { memory, place, state, auditSequence, boot, onceABoot, note }));
+      await tpm.converse((esys) =>
+        advanceState(esys, { memory, place, state, audit: { sequence, hash }, boot, onceABoot, note }),
+      );
     } finally {
       state?.authorisation.release();
     }
@@ -216,4 +223,15 @@ export class RollbackGuard {
     const { memory, vaults } = this.#options;
     return readMarkedState(memory, databasePath(vaults.directory, vault.profile), vault);
   }
+}
+
+/** A chain that is as long may still be another one: the entry that the vault remembers is compared by its hash as well. */
+function auditFinding(expected: AuditEntryMark, { sequence, earlierHash }: AuditStanding): Finding | undefined {
+  if (sequence < expected.sequence) {
+    const error = SesameError.of('audit-restored', { found: sequence, expected: expected.sequence });
+    return { error, refusable: true, outcome: 'audit-restored' };
+  }
+  if (expected.hash === '' || earlierHash === undefined || earlierHash === expected.hash) return undefined;
+  const error = SesameError.of('audit-rewritten', { sequence: expected.sequence });
+  return { error, refusable: true, outcome: 'audit-rewritten' };
 }
