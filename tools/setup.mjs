@@ -28,6 +28,7 @@ export const testPackages = [
   'openssl',
   'python3',
   'python3-venv',
+  'rauc',
   'shellcheck',
   'strace',
   'systemd',

@@ -141,6 +141,14 @@ endef
 OPEN_SESAME_TARGET_FINALIZE_HOOKS += OPEN_SESAME_INSTALL_AUTHORIZED_KEYS
 endif
 
+# For the post-image scripts.
+ifeq ($(BR2_PACKAGE_OPEN_SESAME_BUNDLE),y)
+export OPEN_SESAME_BUNDLE_VERSION = $(OPEN_SESAME_VERSION)
+export OPEN_SESAME_BUNDLE_COMPATIBLE = $(call qstrip,$(BR2_PACKAGE_OPEN_SESAME_BUNDLE_COMPATIBLE))
+export OPEN_SESAME_BUNDLE_CERTIFICATE = $(call qstrip,$(BR2_PACKAGE_OPEN_SESAME_BUNDLE_CERTIFICATE))
+export OPEN_SESAME_BUNDLE_KEY = $(call qstrip,$(BR2_PACKAGE_OPEN_SESAME_BUNDLE_KEY))
+endif
+
 $(eval $(generic-package))
 
 # A release that was made here has its hashes beside it.
