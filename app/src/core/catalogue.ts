@@ -262,6 +262,11 @@ export const errorCatalogue = {
     message: '{path} is on a read-only file system; nothing was changed, mount it writable',
   },
   'storage-failed': { exit: Exit.storage, message: 'writing {path} failed: {cause}; nothing was changed' },
+  'directory-foreign': {
+    exit: Exit.denied,
+    message:
+      'the directory {path} {reason}, so that others could put their files in place of those of {daemon}; make it belong to uid {uid} with mode 755, or start {daemon} as who it belongs to',
+  },
   'storage-unsynced': {
     exit: Exit.storage,
     message: '{path} was changed, but a power cut may undo it: {cause}; check the disk and its log',

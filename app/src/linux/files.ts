@@ -178,6 +178,20 @@ export function ensureDirectory(path: string, mode: number): void {
   syncDirectory(above);
 }
 
+/**
+ * Refuses a directory in which others than this user and root could exchange files.
+ * @throws SesameError directory-foreign
+ */
+export function requireOwnDirectory(path: string, daemon: string): void {
+  const { uid: owner, mode } = attempt(path, () => statSync(path));
+  const uid = process.getuid?.() ?? 0;
+  const writableByAll = 0o002;
+  const foreign = owner !== uid && owner !== 0;
+  if (!foreign && (mode & writableByAll) === 0) return;
+  const reason = foreign ? `belongs to uid ${owner}` : 'may be written by everybody';
+  throw SesameError.of('directory-foreign', { path, reason, daemon, uid });
+}
+
 function makeDirectory(path: string, mode: number): void {
   // Not Node's recursive form: on a read-only file system it answers ENOENT.
   try {

@@ -6,7 +6,7 @@ import { identifyClient } from '../../config/clients.ts';
 import type { Configuration } from '../../config/configuration.ts';
 import { assert } from '../../core/errors.ts';
 import { bootId } from '../../linux/boot.ts';
-import { discardTemporaries, ensureDirectory } from '../../linux/files.ts';
+import { discardTemporaries, ensureDirectory, requireOwnDirectory } from '../../linux/files.ts';
 import { lockDirectory } from '../../linux/lock.ts';
 import { type Foundation, noiseSuite, runDaemon, type Service } from '../foundation.ts';
 import { BusAudit } from './audit-reports.ts';
@@ -22,6 +22,7 @@ async function start(foundation: Foundation): Promise<Service> {
   const directoryLock = lockDirectory(paths.state, name);
   discardTemporaries(paths.state);
   ensureDirectory(paths.runtime, system ? 0o755 : 0o700);
+  requireOwnDirectory(paths.runtime, name);
 
   const installation = new InstallationFiles(paths.state, () => configuration().global.machine_binding, logger);
   const profiles = new Profiles(paths.state, configuration, logger);

@@ -9,7 +9,7 @@ import { assert, describe } from '../../core/errors.ts';
 import { Keyring } from '../../factors/keyring.ts';
 import { builtInFactors } from '../../factors/registry.ts';
 import { bootId } from '../../linux/boot.ts';
-import { discardTemporaries, ensureDirectory } from '../../linux/files.ts';
+import { discardTemporaries, ensureDirectory, requireOwnDirectory } from '../../linux/files.ts';
 import { lockDirectory } from '../../linux/lock.ts';
 import type { DaemonName } from '../daemon-name.ts';
 import { type Foundation, noiseSuite, runDaemon, type Service } from '../foundation.ts';
@@ -43,6 +43,7 @@ async function start(foundation: Foundation): Promise<Service> {
 
   const { keys } = busPaths(paths.runtime);
   ensureDirectory(keys, 0o700);
+  requireOwnDirectory(keys, name);
 
   let bus: BusClient | undefined;
   const connected = (): BusClient => {
