@@ -10,6 +10,8 @@ import { rootFileSystem } from './root-file-system.ts';
 /** The files that a device is made of; its data partition is its own. */
 export interface DeviceImage {
   readonly kernel: string;
+  /** Whether that is a unified kernel image, which has its command line inside. */
+  readonly unified?: true;
   /** Of the kernel, as built. */
   readonly kernelConfiguration: string;
   readonly kernelVersion: string;

@@ -188,7 +188,7 @@ function qemuWords(image: DeviceImage, options: BootOptions, places: Places): st
     ...['-M', 'virt,gic-version=3', '-cpu', 'cortex-a72', '-smp', '2', '-m', String(places.memoryMb)],
     ...['-accel', 'tcg,thread=multi', '-display', 'none', '-nodefaults', '-no-user-config', '-no-reboot'],
     ...(image.firmware === undefined ? [] : flash(image.firmware, options.directory)),
-    ...['-kernel', image.kernel, '-append', append],
+    ...['-kernel', image.kernel, ...(image.unified === true ? [] : ['-append', append])],
     ...(image.initrd === undefined ? [] : ['-initrd', image.initrd]),
     ...(options.clock === undefined ? [] : ['-rtc', `base=${options.clock}`]),
     ...(options.resume === undefined ? [] : ['-incoming', `exec:cat '${options.resume}'`]),

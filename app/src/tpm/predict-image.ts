@@ -42,11 +42,16 @@ export class EfiImage {
     this.#measured = layout.measured;
   }
 
-  /** @throws SesameError boot-file-unusable: it cannot be read or is no such program */
-  static read(path: string): EfiImage {
-    const size = fileLength(path);
-    const header = readRange(path, { start: 0, length: Math.min(size, headerLimit) });
-    return new EfiImage(path, size, layoutOf(path, header, size));
+  /**
+   * @param within the part of the file that is the program; all of it when absent
+   * @throws SesameError boot-file-unusable: it cannot be read or is no such program
+   */
+  static read(path: string, within: ByteRange = { start: 0, length: fileLength(path) }): EfiImage {
+    const { start: base, length: size } = within;
+    const header = readRange(path, { start: base, length: Math.min(size, headerLimit) });
+    const { sections, measured } = layoutOf(path, header, size);
+    const placed = <Range extends ByteRange>(range: Range): Range => ({ ...range, start: base + range.start });
+    return new EfiImage(path, size, { sections: sections.map(placed), measured: measured.map(placed) });
   }
 
   /**
@@ -59,8 +64,21 @@ export class EfiImage {
 
   /** The bytes of one section, or undefined when there is none of that name. */
   section(name: string): Buffer | undefined {
-    const section = this.sections.find((one) => one.name === name);
+    const section = this.#find(name);
     return section === undefined ? undefined : readRange(this.path, section);
+  }
+
+  /**
+   * The program that is one of the sections, or undefined when there is none of that name.
+   * @throws SesameError boot-file-unusable: it is no such program
+   */
+  program(name: string): EfiImage | undefined {
+    const section = this.#find(name);
+    return section === undefined ? undefined : EfiImage.read(this.path, section);
+  }
+
+  #find(name: string): ImageSection | undefined {
+    return this.sections.find((one) => one.name === name);
   }
 }
 

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: MIT
+import { SesameError } from '../core/errors.ts';
 import type { MeasuredEvent } from './event-log.ts';
 import { type EventLogBank, measurement } from './event-log-bank.ts';
 import { EventType } from './event-log-types.ts';
-import type { EfiImage } from './predict-image.ts';
+import { EfiImage } from './predict-image.ts';
 
 /** PCR of the unified kernel image (UAPI.7, kernel-boot). */
 const ukiPcr = 11;
+
+/** PCR of the programs that the firmware starts. */
+const programPcr = 4;
 
 /** In the order in which systemd-stub measures them (UAPI.5); .pcrsig is a signature over the result and left out. */
 const measuredSections = [
@@ -25,23 +29,94 @@ const measuredSections = [
   ],
 ];
 
-/**
- * Measures the sections of a unified kernel image as systemd-stub does, two events a section: its name with a terminator, and its
- * content. A log without such events stays as it is: its stub does not measure.
- */
-export function ukiEvents(events: readonly MeasuredEvent[], image: EfiImage, bank: EventLogBank): readonly MeasuredEvent[] {
-  const first = events.findIndex(isSectionEvent);
-  if (first === -1) return events;
-  const sections = measuredSections.flatMap((name) => {
-    const content = image.section(name);
-    return content === undefined ? [] : sectionEvents(name, content, bank);
-  });
-  const others = events.filter((event) => !isSectionEvent(event));
-  return [...others.slice(0, first), ...sections, ...others.slice(first)];
+/** What systemd-stub packs into an initial RAM disk of its own, behind that of the image. */
+const packedSections = ['.pcrsig', '.pcrpkey'];
+
+/** A unified kernel image (UAPI.5), as systemd-stub and what it starts measure it. */
+export class UnifiedKernel {
+  readonly #image: EfiImage;
+
+  private constructor(image: EfiImage) {
+    this.#image = image;
+  }
+
+  /** @throws SesameError boot-file-unusable: it cannot be read or is no unified kernel image */
+  static read(path: string): UnifiedKernel {
+    const image = EfiImage.read(path);
+    if (!image.sections.some(({ name }) => name === '.linux')) {
+      throw SesameError.of('boot-file-unusable', { path, reason: 'it has no kernel inside, so it is no unified kernel image' });
+    }
+    return new UnifiedKernel(image);
+  }
+
+  /**
+   * What its kernel is given, or undefined when it leaves that to the boot loader.
+   * @throws SesameError boot-unpredictable: versions of systemd-stub differ in what they make of it
+   */
+  get commandLine(): string | undefined {
+    const text = this.#image.section('.cmdline')?.toString('utf8').replace(/\0+$/, '');
+    if (text !== undefined && /^\s|\s$|[^\S ]/.test(text)) {
+      const reason =
+        'its .cmdline begins or ends with a blank or has a line break, which some versions of systemd-stub keep; take it out';
+      throw SesameError.of('boot-unpredictable', { reason });
+    }
+    return text;
+  }
+
+  /**
+   * The hash of the initial RAM disk that its kernel gets, or undefined when there is none.
+   * @throws SesameError boot-unpredictable: the stub makes one out of several parts
+   */
+  initrd(bank: EventLogBank): Buffer | undefined {
+    const packed = packedSections.find((name) => this.#image.section(name) !== undefined);
+    if (packed !== undefined) {
+      const reason = `systemd-stub adds its ${packed} to the initial RAM disk; give the whole of it with --initrd`;
+      throw SesameError.of('boot-unpredictable', { reason });
+    }
+    const content = this.#image.section('.initrd');
+    return content === undefined ? undefined : measurement(bank, content);
+  }
+
+  /**
+   * The events of this image in the place of those of the running one: the firmware measures it as it starts it, then its stub each
+   * section, two events a section, its name with a terminator and its content; then the firmware measures the kernel inside where the stub
+   * has it started by the firmware. Where the log has no sections the running stub does not measure any.
+   * @throws SesameError boot-unpredictable; boot-file-unusable
+   */
+  measuredInto(events: readonly MeasuredEvent[], bank: EventLogBank): readonly MeasuredEvent[] {
+    const firstSection = events.findIndex(isSectionEvent);
+    const programs = events.flatMap((event, index) => (isProgram(event) ? [index] : []));
+    const at = firstSection === -1 ? programs.at(-1) : programs.findLast((index) => index < firstSection);
+    if (at === undefined) throw SesameError.of('boot-unpredictable', { reason: 'its log has no event of a kernel' });
+    const inside = programs.filter((index) => index > at);
+    const measured = events.map((event, index) => {
+      if (index === at) return withDigest(event, bank, this.#image.digest(bank));
+      const kernel = inside.at(-1) === index ? this.#image.program('.linux') : undefined;
+      return kernel === undefined ? event : withDigest(event, bank, kernel.digest(bank));
+    });
+    if (firstSection === -1) return measured;
+    const others = measured.filter((event) => !isSectionEvent(event));
+    return [...others.slice(0, firstSection), ...this.#sectionEvents(bank), ...others.slice(firstSection)];
+  }
+
+  #sectionEvents(bank: EventLogBank): MeasuredEvent[] {
+    return measuredSections.flatMap((name) => {
+      const content = this.#image.section(name);
+      return content === undefined ? [] : sectionEvents(name, content, bank);
+    });
+  }
 }
 
 function isSectionEvent(event: MeasuredEvent): boolean {
   return event.pcr === ukiPcr && event.type === EventType.ipl;
+}
+
+function isProgram(event: MeasuredEvent): boolean {
+  return event.type === EventType.efiBootServicesApplication && event.pcr === programPcr;
+}
+
+function withDigest(event: MeasuredEvent, bank: EventLogBank, digest: Buffer): MeasuredEvent {
+  return { ...event, digests: new Map([[bank, digest]]) };
 }
 
 function sectionEvents(name: string, content: Buffer, bank: EventLogBank): MeasuredEvent[] {

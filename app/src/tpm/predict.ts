@@ -6,7 +6,7 @@ import { loadOptions } from './event-log-record.ts';
 import { eventText } from './event-log-text.ts';
 import { EventTag, EventType, eventTagOf } from './event-log-types.ts';
 import { EfiImage, measureFile } from './predict-image.ts';
-import { ukiEvents } from './predict-uki.ts';
+import { UnifiedKernel } from './predict-uki.ts';
 
 /** What a future boot will differ in from the one that is running. What is not named stays as it is. */
 export interface PlannedBoot {
@@ -48,14 +48,32 @@ interface Measurer {
  * @throws SesameError boot-unpredictable when this boot does not measure such a thing, or in a way that is not known; boot-file-unusable
  */
 export function predictLog(running: RunningLog, plan: PlannedBoot): EventLog {
+  const { bank } = running;
   const measurer = measurerOf(running);
-  let { events } = running.log;
   const { kernel, kernelIsUki = false, commandLine, initrd } = plan;
-  if (kernel !== undefined) events = withKernel(events, running, measurer, kernel);
-  if (kernel !== undefined && kernelIsUki) events = ukiEvents(events, EfiImage.read(kernel), running.bank);
+  let { events } = running.log;
+  if (kernel !== undefined && kernelIsUki)
+    events = withUnifiedKernel(events, running, measurer, UnifiedKernel.read(kernel), plan);
+  else if (kernel !== undefined) events = withKernel(events, running, measurer, kernel);
   if (commandLine !== undefined) events = withCommandLine(events, running, measurer, commandLine);
-  if (initrd !== undefined) events = withInitrd(events, running, measurer, initrd);
-  return { banks: [running.bank], events };
+  if (initrd !== undefined)
+    events = withInitrd(events, bank, measurer, initrd === noInitrd ? undefined : measureFile(initrd, bank));
+  return { banks: [bank], events };
+}
+
+/** The kernel inside measures its command line and initial RAM disk as any other does, as far as it measures them at all. */
+function withUnifiedKernel(
+  present: readonly MeasuredEvent[],
+  running: RunningLog,
+  measurer: Measurer,
+  unified: UnifiedKernel,
+  { commandLine, initrd }: PlannedBoot,
+): readonly MeasuredEvent[] {
+  let events = unified.measuredInto(present, running.bank);
+  if (!events.some((event) => measurer.isCommandLine(event))) return events;
+  const own = commandLine === undefined ? unified.commandLine : undefined;
+  if (own !== undefined) events = withCommandLine(events, running, measurer, own);
+  return initrd === undefined ? withInitrd(events, running.bank, measurer, unified.initrd(running.bank)) : events;
 }
 
 function withKernel(
@@ -87,15 +105,16 @@ function withCommandLine(
   return replaced(events, at, bank, digest, 'its log has no event of the command line');
 }
 
+/** @param content hash of the initial RAM disk; undefined when there will be none */
 function withInitrd(
   events: readonly MeasuredEvent[],
-  { bank }: RunningLog,
+  bank: EventLogBank,
   measurer: Measurer,
-  initrd: string,
+  content: Buffer | undefined,
 ): readonly MeasuredEvent[] {
   const at = events.findLastIndex((event) => measurer.isInitrd(event));
-  if (initrd === noInitrd && !measurer.measuresMissingInitrd) return events.filter((_, index) => index !== at);
-  const digest = initrd === noInitrd ? measurement(bank) : measureFile(initrd, bank);
+  if (content === undefined && !measurer.measuresMissingInitrd) return events.filter((_, index) => index !== at);
+  const digest = content ?? measurement(bank);
   if (at !== -1) return replaced(events, at, bank, digest, '');
   // Linux and U-Boot measure it before they leave the firmware: among the events of its PCR the order is the command line's, then its.
   const added: MeasuredEvent = { ...measurer.initrdEvent, digests: new Map([[bank, digest]]) };

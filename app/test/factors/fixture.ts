@@ -2,9 +2,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ErrorCode } from '../../src/core/catalogue.ts';
 import { ManualClock } from '../../src/core/clock.ts';
-import { SesameError } from '../../src/core/errors.ts';
 import { RecordingLogger } from '../../src/core/log.ts';
 import { deriveKey } from '../../src/crypto/derive.ts';
 import { defaultVaultSuite } from '../../src/crypto/suite.ts';
@@ -17,6 +15,7 @@ import { checkWrappedKey, unwrapKey, wrapKey } from '../../src/factors/wrapped-k
 import type { SecretBytes } from '../../src/memory/secret-bytes.ts';
 import { openSecretMemory } from '../../src/memory/secret-memory.ts';
 
+export { failsWith } from '../support/failures.ts';
 export const memory = openSecretMemory();
 
 /** What a factor test works on: a directory of its own, a clock that stands still, a keyring. */
@@ -134,10 +133,4 @@ export function reveal(key: SecretBytes): string {
 
 export function masterKeyOf(unlocked: Unlocked): string {
   return unlocked.state === 'unlocked' ? reveal(unlocked.masterKey) : 'partial';
-}
-
-/** For assert.throws and assert.rejects: the code, and optionally what the message must name. */
-export function failsWith(code: ErrorCode, ...mentions: string[]): (thrown: unknown) => boolean {
-  return (thrown) =>
-    thrown instanceof SesameError && thrown.code === code && mentions.every((mention) => thrown.message.includes(mention));
 }

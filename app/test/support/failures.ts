@@ -2,10 +2,11 @@
 import type { ErrorCode } from '../../src/core/catalogue.ts';
 import { SesameError } from '../../src/core/errors.ts';
 
-/** For assert.throws and assert.rejects: a SesameError of this code. */
-export function failsWith(code: ErrorCode): (thrown: unknown) => boolean {
+/** For assert.throws and assert.rejects: a SesameError of this code whose message has these in it. */
+export function failsWith(code: ErrorCode, ...mentions: string[]): (thrown: unknown) => boolean {
   return (thrown) => {
-    if (thrown instanceof SesameError && thrown.code === code) return true;
+    const matches = thrown instanceof SesameError && thrown.code === code;
+    if (matches && mentions.every((mention) => thrown.message.includes(mention))) return true;
     throw thrown;
   };
 }
