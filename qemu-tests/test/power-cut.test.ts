@@ -29,7 +29,6 @@ describe(`${cuts} power cuts at random moments during writes`, () => {
 
   before(async () => {
     device = await readyDevice('power cut');
-    await device.unlock();
   });
   after(() => device.dispose());
 
