@@ -2,7 +2,9 @@
 # What a script of /etc/init.d does. Sourced after `service` is set and with the script's arguments. The file with the pid says that
 # the daemon is wanted: while it is there, `supervise` starts the daemon again.
 
-. "${library:-/usr/lib/open-sesame/supervision}/service.sh"
+. "${library:=/usr/lib/open-sesame/supervision}/service.sh"
+. "$library/prepare.sh"
+. "$library/ends.sh"
 
 start() {
     rm -f "$ends"
