@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { appendFileSync, cpSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { InitSystem } from './init-system.ts';
 import { linkIn } from './root-tree.ts';
@@ -44,6 +44,7 @@ export const systemd: InitSystem = {
     linkIn(root, '/lib/systemd/system/multi-user.target', 'etc/systemd/system/default.target');
     for (const name of services) linkIn(root, `${name}.service`, `etc/systemd/system/multi-user.target.wants/${name}.service`);
     linkIn(root, '/etc/systemd/system/device-data.service', 'etc/systemd/system/local-fs.target.wants/device-data.service');
+    mkdirSync(join(root, 'var/tmp'), { recursive: true });
     // Empty: each boot draws an identity.
     writeFileSync(join(root, 'etc/machine-id'), '');
     appendFileSync(join(root, 'etc/passwd'), `${person.name}:x:${person.uid}:${person.uid}::${person.home}:/bin/sh\n`);

@@ -35,6 +35,23 @@ export interface Lifecycle {
   readonly silentConsole?: boolean;
 }
 
+/** Memory, locked memory, users and rights of both daemons. */
+export async function requireLimits(device: Device, lockLimit: number): Promise<void> {
+  for (const [service, uid, limit] of [
+    [profile, 900, 32],
+    [secrets, 901, 64],
+  ] as const) {
+    const pid = device.control.pid(service);
+    const memory = await daemonMemory(device, service);
+    assert.deepEqual([memory.max, memory.lockLimit, memory.oomKills], [limit * megabyte, lockLimit, 0]);
+    const group = `/sys/fs/cgroup/${device.control.controlGroup(service)}`;
+    await device.must(`${pid}; grep -x $pid ${group}/cgroup.procs`);
+    assert.match(await device.must(`cat ${group}/memory.swap.max 2> /dev/null || echo 0`), /^0$/m);
+    const rights = await device.must(`${pid}; grep -E '^(Uid|CapEff|NoNewPrivs):' /proc/$pid/status`);
+    assert.match(rights, new RegExp(`^Uid:\\t${uid}\\t${uid}\\t.*\\nCapEff:\\t0{16}\\nNoNewPrivs:\\t1\\n$`));
+  }
+}
+
 /** From the start of the device to an update of its programs, as each init system has to do it. */
 export function describeLifecycle({
   init,
@@ -93,20 +110,7 @@ export function describeLifecycle({
     });
 
     it('have the limits that their settings say, and no more rights than they need', async () => {
-      for (const [service, limit] of [
-        [profile, 32],
-        [secrets, 64],
-      ] as const) {
-        const memory = await daemonMemory(device, service);
-        assert.deepEqual([memory.max, memory.lockLimit, memory.oomKills], [limit * megabyte, lockLimit, 0]);
-        const group = `/sys/fs/cgroup/${control.controlGroup(service)}`;
-        await device.must(`${control.pid(service)}; grep -x $pid ${group}/cgroup.procs`);
-        assert.equal(await device.must(`[ ! -e ${group}/memory.swap.max ] || cat ${group}/memory.swap.max`), '0\n');
-        const rights = await device.must(`${control.pid(service)}; grep -E '^(CapEff|NoNewPrivs):' /proc/$pid/status`);
-        assert.match(rights, /CapEff:\s+0{16}\nNoNewPrivs:\s+1\n/);
-      }
-      assert.match(await device.must(`${control.pid(profile)}; grep ^Uid: /proc/$pid/status`), /\t900\t900\t/);
-      assert.match(await device.must(`${control.pid(secrets)}; grep ^Uid: /proc/$pid/status`), /\t901\t901\t/);
+      await requireLimits(device, lockLimit);
     });
 
     it('serve a secret', async () => {
