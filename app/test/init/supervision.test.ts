@@ -24,7 +24,10 @@ const places = {
 
 /** Runs a line of shell after the library of the services was read. */
 function inService(script: string, variables: NodeJS.ProcessEnv = {}, shell = 'sh') {
-  return spawnSync(shell, ['-c', `for part in service prepare ends; do . "$library/$part.sh"; done; ${script}`], { env: { ...places, ...variables }, encoding: 'utf8' });
+  return spawnSync(shell, ['-c', `for part in service prepare ends; do . "$library/$part.sh"; done; ${script}`], {
+    env: { ...places, ...variables },
+    encoding: 'utf8',
+  });
 }
 
 const modeOf = (path: string): number => statSync(path).mode & 0o777;
