@@ -1,19 +1,27 @@
 // SPDX-License-Identifier: MIT
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { DeviceImage } from '../build/device.ts';
 import { measuredBoot } from '../build/measured-boot.ts';
-import { Device, deviceImage, password } from '../harness/device.ts';
+import { Device, deviceImage } from '../harness/device.ts';
 import { commandLine } from '../harness/machine.ts';
+import {
+  initrd,
+  memoryMb,
+  opensByItself,
+  otherKernel,
+  predict,
+  provision,
+  read,
+  requireAsPredicted,
+  secret,
+} from './measured-device.ts';
 
 const settings = '[profiles.device]\nunlock = "tpm"\n';
 const say = (text: string) => process.stderr.write(`${text}\n`);
-const secret = 'behind firmware, kernel and root hash';
-const memoryMb = 512; // UEFI keeps some of it
 
 /** What an integrator writes for the update hooks. */
 const nextBoot = `next_boot() {
@@ -21,26 +29,6 @@ const nextBoot = `next_boot() {
     echo --cmdline; cat /run/next-cmdline
 }
 `;
-
-/** A kernel of the same code with another name of who built it: it boots, and is another one. */
-function otherKernel(kernel: string, path: string): string {
-  const bytes = readFileSync(kernel);
-  const at = bytes.indexOf('open-sesame@build');
-  assert.ok(at > 0, 'the kernel names its builder');
-  bytes.write('open-sesame@BUILD', at);
-  writeFileSync(path, bytes);
-  return path;
-}
-
-/** An initial RAM disk with one file and no init: the kernel unpacks it and goes on to its root. */
-function initrd(directory: string): string {
-  const tree = join(directory, 'initrd');
-  mkdirSync(tree);
-  writeFileSync(join(tree, 'note'), 'hello\n');
-  const path = join(directory, 'initrd.cpio');
-  writeFileSync(path, execFileSync('cpio', ['-o', '-H', 'newc', '--quiet'], { cwd: tree, input: 'note\n' }));
-  return path;
-}
 
 describe('a device whose boot is measured to the last byte', () => {
   let directory: string;
@@ -67,13 +55,6 @@ describe('a device whose boot is measured to the last byte', () => {
     await device.boot({ memoryMb, append });
   }
 
-  const read = 'sesame secret get -p device name';
-
-  async function opensByItself(): Promise<void> {
-    await device.eventually('the vault opens by itself', read, 60_000);
-    assert.equal(await device.must(read), secret);
-  }
-
   async function refuses(...mentions: RegExp[]): Promise<void> {
     assert.equal((await device.run(read)).code, 4);
     const { code, stderr } = await device.run('sesame unlock -p device --tpm');
@@ -88,12 +69,10 @@ describe('a device whose boot is measured to the last byte', () => {
   });
 
   it('opens its vault by itself in three boots of the same image', async () => {
-    await device.must('sesame init -p device --factor password,tpm --password-stdin --no-recovery-key', `${password}\n`);
-    await device.must('sesame unlock -p device --password-stdin', `${password}\n`);
-    await device.must('sesame secret set -p device name', secret);
+    await provision(device);
     for (let boot = 0; boot < 3; boot += 1) {
       await device.reboot({ memoryMb });
-      await opensByItself();
+      await opensByItself(device);
     }
   });
 
@@ -129,18 +108,15 @@ describe('a device whose boot is measured to the last byte', () => {
     await device.changeData(`write ${update.kernel} next-kernel`);
     device.install(image);
     await device.boot({ memoryMb });
-    await opensByItself();
+    await opensByItself(device);
     await device.must('cat > /run/next-cmdline', commandLine(update));
     const options = '--kernel /var/lib/next-kernel --cmdline "$(cat /run/next-cmdline)"';
-    const predicted = JSON.parse(await device.must(`sesame tpm authorize -p device ${options} --dry-run --json`));
+    const predicted = await predict(device, options);
     await device.must('cat > /run/update-hooks.conf', nextBoot);
     await device.must('OPEN_SESAME_UPDATE_CONF=/run/update-hooks.conf /usr/lib/open-sesame/update-hooks/swupdate postinst');
     await boots(update);
-    await opensByItself();
-    for (const { pcr, value } of predicted.values) {
-      const real = (await device.must(`cat /sys/class/tpm/tpm0/pcr-sha256/${pcr}`)).trim().toLowerCase();
-      assert.equal(value, real, `PCR ${pcr}`);
-    }
+    await opensByItself(device);
+    await requireAsPredicted(device, predicted);
   });
 
   it('refuses the system from before the update once the new one has worked', async () => {
