@@ -36,6 +36,8 @@ export const tpmRequests = {
         persistent_handles_left: count,
         /** 0 unless the NV memory is written too often. */
         nv_recovery_ms: count,
+        /** NV indices in our range that count for no vault here. */
+        leftover_counters: { type: 'array', maxItems: 32, items: count },
         enrolments: {
           type: 'array',
           maxItems: 256,
@@ -58,7 +60,7 @@ export const tpmRequests = {
       },
       required: [
         ...['tcti', 'manufacturer', 'model', 'firmware', 'owner_protected', 'tries', 'maximum_tries', 'try_interval_seconds'],
-        ...['locked_out', 'persistent_handles_left', 'nv_recovery_ms', 'enrolments'],
+        ...['locked_out', 'persistent_handles_left', 'nv_recovery_ms', 'leftover_counters', 'enrolments'],
       ],
       additionalProperties: false,
     },

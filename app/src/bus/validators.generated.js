@@ -8596,7 +8596,7 @@ return made;
   "tpm-status"() {
 
 const made = validate10;
-const schema11 = {"type":"object","properties":{"tcti":{"type":"string","maxLength":256},"manufacturer":{"type":"string","maxLength":16},"model":{"type":"string","maxLength":64},"firmware":{"type":"string","maxLength":64},"owner_protected":{"type":"boolean"},"tries":{"type":"integer","minimum":0,"maximum":9007199254740991},"maximum_tries":{"type":"integer","minimum":0,"maximum":9007199254740991},"try_interval_seconds":{"type":"integer","minimum":0,"maximum":9007199254740991},"locked_out":{"type":"boolean"},"persistent_handles_left":{"type":"integer","minimum":0,"maximum":9007199254740991},"nv_recovery_ms":{"type":"integer","minimum":0,"maximum":9007199254740991},"enrolments":{"type":"array","maxItems":256,"items":{"type":"object","properties":{"profile":{"type":"string","maxLength":64,"pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},"handle":{"type":"integer","minimum":0,"maximum":9007199254740991},"bank":{"type":"string","maxLength":16},"pcrs":{"type":"array","maxItems":24,"items":{"type":"integer","minimum":0,"maximum":23}},"pin":{"type":"boolean"},"changed":{"type":"array","maxItems":24,"items":{"type":"integer","minimum":0,"maximum":23}},"capped":{"type":"boolean"}},"required":["profile","handle","bank","pcrs","pin","changed","capped"],"additionalProperties":false}}},"required":["tcti","manufacturer","model","firmware","owner_protected","tries","maximum_tries","try_interval_seconds","locked_out","persistent_handles_left","nv_recovery_ms","enrolments"],"additionalProperties":false};
+const schema11 = {"type":"object","properties":{"tcti":{"type":"string","maxLength":256},"manufacturer":{"type":"string","maxLength":16},"model":{"type":"string","maxLength":64},"firmware":{"type":"string","maxLength":64},"owner_protected":{"type":"boolean"},"tries":{"type":"integer","minimum":0,"maximum":9007199254740991},"maximum_tries":{"type":"integer","minimum":0,"maximum":9007199254740991},"try_interval_seconds":{"type":"integer","minimum":0,"maximum":9007199254740991},"locked_out":{"type":"boolean"},"persistent_handles_left":{"type":"integer","minimum":0,"maximum":9007199254740991},"nv_recovery_ms":{"type":"integer","minimum":0,"maximum":9007199254740991},"leftover_counters":{"type":"array","maxItems":32,"items":{"type":"integer","minimum":0,"maximum":9007199254740991}},"enrolments":{"type":"array","maxItems":256,"items":{"type":"object","properties":{"profile":{"type":"string","maxLength":64,"pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},"handle":{"type":"integer","minimum":0,"maximum":9007199254740991},"bank":{"type":"string","maxLength":16},"pcrs":{"type":"array","maxItems":24,"items":{"type":"integer","minimum":0,"maximum":23}},"pin":{"type":"boolean"},"changed":{"type":"array","maxItems":24,"items":{"type":"integer","minimum":0,"maximum":23}},"capped":{"type":"boolean"}},"required":["profile","handle","bank","pcrs","pin","changed","capped"],"additionalProperties":false}}},"required":["tcti","manufacturer","model","firmware","owner_protected","tries","maximum_tries","try_interval_seconds","locked_out","persistent_handles_left","nv_recovery_ms","leftover_counters","enrolments"],"additionalProperties":false};
 const func2 = Object.prototype.hasOwnProperty;
 const pattern0 = new RegExp("^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$", "u");
 
@@ -8606,7 +8606,7 @@ let errors = 0;
 if(errors === 0){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing0;
-if(((((((((((((data.tcti === undefined) && (missing0 = "tcti")) || ((data.manufacturer === undefined) && (missing0 = "manufacturer"))) || ((data.model === undefined) && (missing0 = "model"))) || ((data.firmware === undefined) && (missing0 = "firmware"))) || ((data.owner_protected === undefined) && (missing0 = "owner_protected"))) || ((data.tries === undefined) && (missing0 = "tries"))) || ((data.maximum_tries === undefined) && (missing0 = "maximum_tries"))) || ((data.try_interval_seconds === undefined) && (missing0 = "try_interval_seconds"))) || ((data.locked_out === undefined) && (missing0 = "locked_out"))) || ((data.persistent_handles_left === undefined) && (missing0 = "persistent_handles_left"))) || ((data.nv_recovery_ms === undefined) && (missing0 = "nv_recovery_ms"))) || ((data.enrolments === undefined) && (missing0 = "enrolments"))){
+if((((((((((((((data.tcti === undefined) && (missing0 = "tcti")) || ((data.manufacturer === undefined) && (missing0 = "manufacturer"))) || ((data.model === undefined) && (missing0 = "model"))) || ((data.firmware === undefined) && (missing0 = "firmware"))) || ((data.owner_protected === undefined) && (missing0 = "owner_protected"))) || ((data.tries === undefined) && (missing0 = "tries"))) || ((data.maximum_tries === undefined) && (missing0 = "maximum_tries"))) || ((data.try_interval_seconds === undefined) && (missing0 = "try_interval_seconds"))) || ((data.locked_out === undefined) && (missing0 = "locked_out"))) || ((data.persistent_handles_left === undefined) && (missing0 = "persistent_handles_left"))) || ((data.nv_recovery_ms === undefined) && (missing0 = "nv_recovery_ms"))) || ((data.leftover_counters === undefined) && (missing0 = "leftover_counters"))) || ((data.enrolments === undefined) && (missing0 = "enrolments"))){
 validate10.errors = [{instancePath,keyword:"required",message:"must have required property '"+missing0+"'"}];
 return false;
 }
@@ -8863,13 +8863,13 @@ else {
 var valid0 = true;
 }
 if(valid0){
-if(data.enrolments !== undefined){
-let data11 = data.enrolments;
+if(data.leftover_counters !== undefined){
+let data11 = data.leftover_counters;
 const _errs24 = errors;
 if(errors === _errs24){
 if(Array.isArray(data11)){
-if(data11.length > 256){
-validate10.errors = [{instancePath:instancePath+"/enrolments",keyword:"maxItems",message:"must NOT have more than 256 items"}];
+if(data11.length > 32){
+validate10.errors = [{instancePath:instancePath+"/leftover_counters",keyword:"maxItems",message:"must NOT have more than 32 items"}];
 return false;
 }
 else {
@@ -8878,235 +8878,22 @@ const len0 = data11.length;
 for(let i0=0; i0<len0; i0++){
 let data12 = data11[i0];
 const _errs26 = errors;
+if(!(((typeof data12 == "number") && (!(data12 % 1) && !isNaN(data12))) && (isFinite(data12)))){
+validate10.errors = [{instancePath:instancePath+"/leftover_counters/" + i0,keyword:"type",message:"must be integer"}];
+return false;
+}
 if(errors === _errs26){
-if(data12 && typeof data12 == "object" && !Array.isArray(data12)){
-let missing1;
-if((((((((data12.profile === undefined) && (missing1 = "profile")) || ((data12.handle === undefined) && (missing1 = "handle"))) || ((data12.bank === undefined) && (missing1 = "bank"))) || ((data12.pcrs === undefined) && (missing1 = "pcrs"))) || ((data12.pin === undefined) && (missing1 = "pin"))) || ((data12.changed === undefined) && (missing1 = "changed"))) || ((data12.capped === undefined) && (missing1 = "capped"))){
-validate10.errors = [{instancePath:instancePath+"/enrolments/" + i0,keyword:"required",message:"must have required property '"+missing1+"'"}];
+if((typeof data12 == "number") && (isFinite(data12))){
+if(data12 > 9007199254740991 || isNaN(data12)){
+validate10.errors = [{instancePath:instancePath+"/leftover_counters/" + i0,keyword:"maximum",message:"must be <= 9007199254740991"}];
 return false;
 }
 else {
-const _errs28 = errors;
-for(const key1 in data12){
-if(!(((((((key1 === "profile") || (key1 === "handle")) || (key1 === "bank")) || (key1 === "pcrs")) || (key1 === "pin")) || (key1 === "changed")) || (key1 === "capped"))){
-validate10.errors = [{instancePath:instancePath+"/enrolments/" + i0,keyword:"additionalProperties",message:"must NOT have additional properties"}];
-return false;
-break;
-}
-}
-if(_errs28 === errors){
-if(data12.profile !== undefined){
-let data13 = data12.profile;
-const _errs29 = errors;
-if(errors === _errs29){
-if(typeof data13 === "string"){
-if(func3(data13) > 64){
-validate10.errors = [{instancePath:instancePath+"/enrolments/" + i0+"/profile",keyword:"maxLength",message:"must NOT have more than 64 characters"}];
-return false;
-}
-else {
-if(!pattern0.test(data13)){
-validate10.errors = [{instancePath:instancePath+"/enrolments/" + i0+"/profile",schemaPath:"#/properties/enrolments/items/properties/profile/pattern",keyword:"pattern",params:{pattern: "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},message:"must match pattern \""+"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"+"\""}];
+if(data12 < 0 || isNaN(data12)){
+validate10.errors = [{instancePath:instancePath+"/leftover_counters/" + i0,keyword:"minimum",message:"must be >= 0"}];
 return false;
 }
 }
-}
-else {
-validate10.errors = [{instancePath:instancePath+"/enrolments/" + i0+"/profile",keyword:"type",message:"must be string"}];
-return false;
-}
-}
-var valid2 = _errs29 === errors;
-}
-else {
-var valid2 = true;
-}
-if(valid2){
-if(data12.handle !== undefined){
-let data14 = data12.handle;
-const _errs31 = errors;
-if(!(((typeof data14 == "number") && (!(data14 % 1) && !isNaN(data14))) && (isFinite(data14)))){
-validate10.errors = [{instancePath:instancePath+"/enrolments/" + i0+"/handle",keyword:"type",message:"must be integer"}];
-return false;
-}
-if(errors === _errs31){
-if((typeof data14 == "number") && (isFinite(data14))){
-if(data14 > 9007199254740991 || isNaN(data14)){
-validate10.errors = [{instancePath:instancePath+"/enrolments/" + i0+"/handle",keyword:"maximum",message:"must be <= 9007199254740991"}];
-return false;
-}
-else {
-if(data14 < 0 || isNaN(data14)){
-validate10.errors = [{instancePath:instancePath+"/enrolments/" + i0+"/handle",keyword:"minimum",message:"must be >= 0"}];
-return false;
-}
-}
-}
-}
-var valid2 = _errs31 === errors;
-}
-else {
-var valid2 = true;
-}
-if(valid2){
-if(data12.bank !== undefined){
-let data15 = data12.bank;
-const _errs33 = errors;
-if(errors === _errs33){
-if(typeof data15 === "string"){
-if(func3(data15) > 16){
-validate10.errors = [{instancePath:instancePath+"/enrolments/" + i0+"/bank",keyword:"maxLength",message:"must NOT have more than 16 characters"}];
-return false;
-}
-}
-else {
-validate10.errors = [{instancePath:instancePath+"/enrolments/" + i0+"/bank",keyword:"type",message:"must be string"}];
-return false;
-}
-}
-var valid2 = _errs33 === errors;
-}
-else {
-var valid2 = true;
-}
-if(valid2){
-if(data12.pcrs !== undefined){
-let data16 = data12.pcrs;
-const _errs35 = errors;
-if(errors === _errs35){
-if(Array.isArray(data16)){
-if(data16.length > 24){
-validate10.errors = [{instancePath:instancePath+"/enrolments/" + i0+"/pcrs",keyword:"maxItems",message:"must NOT have more than 24 items"}];
-return false;
-}
-else {
-var valid3 = true;
-const len1 = data16.length;
-for(let i1=0; i1<len1; i1++){
-let data17 = data16[i1];
-const _errs37 = errors;
-if(!(((typeof data17 == "number") && (!(data17 % 1) && !isNaN(data17))) && (isFinite(data17)))){
-validate10.errors = [{instancePath:instancePath+"/enrolments/" + i0+"/pcrs/" + i1,keyword:"type",message:"must be integer"}];
-return false;
-}
-if(errors === _errs37){
-if((typeof data17 == "number") && (isFinite(data17))){
-if(data17 > 23 || isNaN(data17)){
-validate10.errors = [{instancePath:instancePath+"/enrolments/" + i0+"/pcrs/" + i1,keyword:"maximum",message:"must be <= 23"}];
-return false;
-}
-else {
-if(data17 < 0 || isNaN(data17)){
-validate10.errors = [{instancePath:instancePath+"/enrolments/" + i0+"/pcrs/" + i1,keyword:"minimum",message:"must be >= 0"}];
-return false;
-}
-}
-}
-}
-var valid3 = _errs37 === errors;
-if(!valid3){
-break;
-}
-}
-}
-}
-else {
-validate10.errors = [{instancePath:instancePath+"/enrolments/" + i0+"/pcrs",keyword:"type",message:"must be array"}];
-return false;
-}
-}
-var valid2 = _errs35 === errors;
-}
-else {
-var valid2 = true;
-}
-if(valid2){
-if(data12.pin !== undefined){
-const _errs39 = errors;
-if(typeof data12.pin !== "boolean"){
-validate10.errors = [{instancePath:instancePath+"/enrolments/" + i0+"/pin",keyword:"type",message:"must be boolean"}];
-return false;
-}
-var valid2 = _errs39 === errors;
-}
-else {
-var valid2 = true;
-}
-if(valid2){
-if(data12.changed !== undefined){
-let data19 = data12.changed;
-const _errs41 = errors;
-if(errors === _errs41){
-if(Array.isArray(data19)){
-if(data19.length > 24){
-validate10.errors = [{instancePath:instancePath+"/enrolments/" + i0+"/changed",keyword:"maxItems",message:"must NOT have more than 24 items"}];
-return false;
-}
-else {
-var valid4 = true;
-const len2 = data19.length;
-for(let i2=0; i2<len2; i2++){
-let data20 = data19[i2];
-const _errs43 = errors;
-if(!(((typeof data20 == "number") && (!(data20 % 1) && !isNaN(data20))) && (isFinite(data20)))){
-validate10.errors = [{instancePath:instancePath+"/enrolments/" + i0+"/changed/" + i2,keyword:"type",message:"must be integer"}];
-return false;
-}
-if(errors === _errs43){
-if((typeof data20 == "number") && (isFinite(data20))){
-if(data20 > 23 || isNaN(data20)){
-validate10.errors = [{instancePath:instancePath+"/enrolments/" + i0+"/changed/" + i2,keyword:"maximum",message:"must be <= 23"}];
-return false;
-}
-else {
-if(data20 < 0 || isNaN(data20)){
-validate10.errors = [{instancePath:instancePath+"/enrolments/" + i0+"/changed/" + i2,keyword:"minimum",message:"must be >= 0"}];
-return false;
-}
-}
-}
-}
-var valid4 = _errs43 === errors;
-if(!valid4){
-break;
-}
-}
-}
-}
-else {
-validate10.errors = [{instancePath:instancePath+"/enrolments/" + i0+"/changed",keyword:"type",message:"must be array"}];
-return false;
-}
-}
-var valid2 = _errs41 === errors;
-}
-else {
-var valid2 = true;
-}
-if(valid2){
-if(data12.capped !== undefined){
-const _errs45 = errors;
-if(typeof data12.capped !== "boolean"){
-validate10.errors = [{instancePath:instancePath+"/enrolments/" + i0+"/capped",keyword:"type",message:"must be boolean"}];
-return false;
-}
-var valid2 = _errs45 === errors;
-}
-else {
-var valid2 = true;
-}
-}
-}
-}
-}
-}
-}
-}
-}
-}
-else {
-validate10.errors = [{instancePath:instancePath+"/enrolments/" + i0,keyword:"type",message:"must be object"}];
-return false;
 }
 }
 var valid1 = _errs26 === errors;
@@ -9117,7 +8904,7 @@ break;
 }
 }
 else {
-validate10.errors = [{instancePath:instancePath+"/enrolments",keyword:"type",message:"must be array"}];
+validate10.errors = [{instancePath:instancePath+"/leftover_counters",keyword:"type",message:"must be array"}];
 return false;
 }
 }
@@ -9125,6 +8912,271 @@ var valid0 = _errs24 === errors;
 }
 else {
 var valid0 = true;
+}
+if(valid0){
+if(data.enrolments !== undefined){
+let data13 = data.enrolments;
+const _errs28 = errors;
+if(errors === _errs28){
+if(Array.isArray(data13)){
+if(data13.length > 256){
+validate10.errors = [{instancePath:instancePath+"/enrolments",keyword:"maxItems",message:"must NOT have more than 256 items"}];
+return false;
+}
+else {
+var valid2 = true;
+const len1 = data13.length;
+for(let i1=0; i1<len1; i1++){
+let data14 = data13[i1];
+const _errs30 = errors;
+if(errors === _errs30){
+if(data14 && typeof data14 == "object" && !Array.isArray(data14)){
+let missing1;
+if((((((((data14.profile === undefined) && (missing1 = "profile")) || ((data14.handle === undefined) && (missing1 = "handle"))) || ((data14.bank === undefined) && (missing1 = "bank"))) || ((data14.pcrs === undefined) && (missing1 = "pcrs"))) || ((data14.pin === undefined) && (missing1 = "pin"))) || ((data14.changed === undefined) && (missing1 = "changed"))) || ((data14.capped === undefined) && (missing1 = "capped"))){
+validate10.errors = [{instancePath:instancePath+"/enrolments/" + i1,keyword:"required",message:"must have required property '"+missing1+"'"}];
+return false;
+}
+else {
+const _errs32 = errors;
+for(const key1 in data14){
+if(!(((((((key1 === "profile") || (key1 === "handle")) || (key1 === "bank")) || (key1 === "pcrs")) || (key1 === "pin")) || (key1 === "changed")) || (key1 === "capped"))){
+validate10.errors = [{instancePath:instancePath+"/enrolments/" + i1,keyword:"additionalProperties",message:"must NOT have additional properties"}];
+return false;
+break;
+}
+}
+if(_errs32 === errors){
+if(data14.profile !== undefined){
+let data15 = data14.profile;
+const _errs33 = errors;
+if(errors === _errs33){
+if(typeof data15 === "string"){
+if(func3(data15) > 64){
+validate10.errors = [{instancePath:instancePath+"/enrolments/" + i1+"/profile",keyword:"maxLength",message:"must NOT have more than 64 characters"}];
+return false;
+}
+else {
+if(!pattern0.test(data15)){
+validate10.errors = [{instancePath:instancePath+"/enrolments/" + i1+"/profile",schemaPath:"#/properties/enrolments/items/properties/profile/pattern",keyword:"pattern",params:{pattern: "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},message:"must match pattern \""+"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"+"\""}];
+return false;
+}
+}
+}
+else {
+validate10.errors = [{instancePath:instancePath+"/enrolments/" + i1+"/profile",keyword:"type",message:"must be string"}];
+return false;
+}
+}
+var valid3 = _errs33 === errors;
+}
+else {
+var valid3 = true;
+}
+if(valid3){
+if(data14.handle !== undefined){
+let data16 = data14.handle;
+const _errs35 = errors;
+if(!(((typeof data16 == "number") && (!(data16 % 1) && !isNaN(data16))) && (isFinite(data16)))){
+validate10.errors = [{instancePath:instancePath+"/enrolments/" + i1+"/handle",keyword:"type",message:"must be integer"}];
+return false;
+}
+if(errors === _errs35){
+if((typeof data16 == "number") && (isFinite(data16))){
+if(data16 > 9007199254740991 || isNaN(data16)){
+validate10.errors = [{instancePath:instancePath+"/enrolments/" + i1+"/handle",keyword:"maximum",message:"must be <= 9007199254740991"}];
+return false;
+}
+else {
+if(data16 < 0 || isNaN(data16)){
+validate10.errors = [{instancePath:instancePath+"/enrolments/" + i1+"/handle",keyword:"minimum",message:"must be >= 0"}];
+return false;
+}
+}
+}
+}
+var valid3 = _errs35 === errors;
+}
+else {
+var valid3 = true;
+}
+if(valid3){
+if(data14.bank !== undefined){
+let data17 = data14.bank;
+const _errs37 = errors;
+if(errors === _errs37){
+if(typeof data17 === "string"){
+if(func3(data17) > 16){
+validate10.errors = [{instancePath:instancePath+"/enrolments/" + i1+"/bank",keyword:"maxLength",message:"must NOT have more than 16 characters"}];
+return false;
+}
+}
+else {
+validate10.errors = [{instancePath:instancePath+"/enrolments/" + i1+"/bank",keyword:"type",message:"must be string"}];
+return false;
+}
+}
+var valid3 = _errs37 === errors;
+}
+else {
+var valid3 = true;
+}
+if(valid3){
+if(data14.pcrs !== undefined){
+let data18 = data14.pcrs;
+const _errs39 = errors;
+if(errors === _errs39){
+if(Array.isArray(data18)){
+if(data18.length > 24){
+validate10.errors = [{instancePath:instancePath+"/enrolments/" + i1+"/pcrs",keyword:"maxItems",message:"must NOT have more than 24 items"}];
+return false;
+}
+else {
+var valid4 = true;
+const len2 = data18.length;
+for(let i2=0; i2<len2; i2++){
+let data19 = data18[i2];
+const _errs41 = errors;
+if(!(((typeof data19 == "number") && (!(data19 % 1) && !isNaN(data19))) && (isFinite(data19)))){
+validate10.errors = [{instancePath:instancePath+"/enrolments/" + i1+"/pcrs/" + i2,keyword:"type",message:"must be integer"}];
+return false;
+}
+if(errors === _errs41){
+if((typeof data19 == "number") && (isFinite(data19))){
+if(data19 > 23 || isNaN(data19)){
+validate10.errors = [{instancePath:instancePath+"/enrolments/" + i1+"/pcrs/" + i2,keyword:"maximum",message:"must be <= 23"}];
+return false;
+}
+else {
+if(data19 < 0 || isNaN(data19)){
+validate10.errors = [{instancePath:instancePath+"/enrolments/" + i1+"/pcrs/" + i2,keyword:"minimum",message:"must be >= 0"}];
+return false;
+}
+}
+}
+}
+var valid4 = _errs41 === errors;
+if(!valid4){
+break;
+}
+}
+}
+}
+else {
+validate10.errors = [{instancePath:instancePath+"/enrolments/" + i1+"/pcrs",keyword:"type",message:"must be array"}];
+return false;
+}
+}
+var valid3 = _errs39 === errors;
+}
+else {
+var valid3 = true;
+}
+if(valid3){
+if(data14.pin !== undefined){
+const _errs43 = errors;
+if(typeof data14.pin !== "boolean"){
+validate10.errors = [{instancePath:instancePath+"/enrolments/" + i1+"/pin",keyword:"type",message:"must be boolean"}];
+return false;
+}
+var valid3 = _errs43 === errors;
+}
+else {
+var valid3 = true;
+}
+if(valid3){
+if(data14.changed !== undefined){
+let data21 = data14.changed;
+const _errs45 = errors;
+if(errors === _errs45){
+if(Array.isArray(data21)){
+if(data21.length > 24){
+validate10.errors = [{instancePath:instancePath+"/enrolments/" + i1+"/changed",keyword:"maxItems",message:"must NOT have more than 24 items"}];
+return false;
+}
+else {
+var valid5 = true;
+const len3 = data21.length;
+for(let i3=0; i3<len3; i3++){
+let data22 = data21[i3];
+const _errs47 = errors;
+if(!(((typeof data22 == "number") && (!(data22 % 1) && !isNaN(data22))) && (isFinite(data22)))){
+validate10.errors = [{instancePath:instancePath+"/enrolments/" + i1+"/changed/" + i3,keyword:"type",message:"must be integer"}];
+return false;
+}
+if(errors === _errs47){
+if((typeof data22 == "number") && (isFinite(data22))){
+if(data22 > 23 || isNaN(data22)){
+validate10.errors = [{instancePath:instancePath+"/enrolments/" + i1+"/changed/" + i3,keyword:"maximum",message:"must be <= 23"}];
+return false;
+}
+else {
+if(data22 < 0 || isNaN(data22)){
+validate10.errors = [{instancePath:instancePath+"/enrolments/" + i1+"/changed/" + i3,keyword:"minimum",message:"must be >= 0"}];
+return false;
+}
+}
+}
+}
+var valid5 = _errs47 === errors;
+if(!valid5){
+break;
+}
+}
+}
+}
+else {
+validate10.errors = [{instancePath:instancePath+"/enrolments/" + i1+"/changed",keyword:"type",message:"must be array"}];
+return false;
+}
+}
+var valid3 = _errs45 === errors;
+}
+else {
+var valid3 = true;
+}
+if(valid3){
+if(data14.capped !== undefined){
+const _errs49 = errors;
+if(typeof data14.capped !== "boolean"){
+validate10.errors = [{instancePath:instancePath+"/enrolments/" + i1+"/capped",keyword:"type",message:"must be boolean"}];
+return false;
+}
+var valid3 = _errs49 === errors;
+}
+else {
+var valid3 = true;
+}
+}
+}
+}
+}
+}
+}
+}
+}
+}
+else {
+validate10.errors = [{instancePath:instancePath+"/enrolments/" + i1,keyword:"type",message:"must be object"}];
+return false;
+}
+}
+var valid2 = _errs30 === errors;
+if(!valid2){
+break;
+}
+}
+}
+}
+else {
+validate10.errors = [{instancePath:instancePath+"/enrolments",keyword:"type",message:"must be array"}];
+return false;
+}
+}
+var valid0 = _errs28 === errors;
+}
+else {
+var valid0 = true;
+}
 }
 }
 }

@@ -35,6 +35,19 @@ export function readableTpmEnrolments(directory: string): ProfileEnrolment[] {
   });
 }
 
+/** The handles of the counters by which the TPM revokes approvals; undefined when an enrolment cannot be read. */
+export function approvalCounters(directory: string): ReadonlySet<number> | undefined {
+  const enrolled = profilesWithVaults(directory).filter((profile) => existsSync(profileFile(directory, profile, suffix)));
+  const handles = whereReadable(() =>
+    enrolled.flatMap((profile) => {
+      const { selection, authorisation } = readTpmEnrolment(directory, profile);
+      const part = parsePolicyPart(profile, authorisation, selection);
+      return part.kind === 'pcr' ? [] : [part.counter.handle];
+    }),
+  );
+  return handles && new Set(handles);
+}
+
 /** The approvals of a profile, if its file has any and can be read: a damaged one keeps nobody from making another. */
 export function readableApprovals(directory: string, profile: string): StoredApprovals | undefined {
   return whereReadable(() => {

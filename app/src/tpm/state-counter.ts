@@ -51,7 +51,7 @@ async function clearedHandle(esys: Esys, place: Buffer): Promise<number> {
   for (const handle of handlesOf('state')) {
     const object = await nvObject(esys, handle);
     if (object === undefined) free ??= handle;
-    else if (isOf(place, handle, esys.name(object))) {
+    else if (isStateCounterOf(place, handle, esys.name(object))) {
       await undefine(esys, object);
       return handle;
     }
@@ -60,7 +60,8 @@ async function clearedHandle(esys: Esys, place: Buffer): Promise<number> {
   return free;
 }
 
-function isOf(place: Buffer, handle: number, name: Buffer): boolean {
+/** Whether an index with this name is the counter of the vault in this place. */
+export function isStateCounterOf(place: Buffer, handle: number, name: Buffer): boolean {
   const publicArea = counterPublic(handle, 'state', place);
   return name.equals(nameOf(publicArea(TPMA_NV.WRITTEN))) || name.equals(nameOf(publicArea(0)));
 }

@@ -361,3 +361,34 @@ describe('a state directory that was put back to an older copy', () => {
     assert.doesNotMatch(device.log('daemon-secrets'), /older copy|removed or made anew/);
   });
 });
+
+describe('the counters of a vault that is gone', () => {
+  /** Of the doctor's report, that about counters and all behind it. */
+  const finding = async () => {
+    const { stdout } = await device.sesame(['status', '--doctor']);
+    return /warn +tpm\/counters [\s\S]*/.exec(stdout.toString())?.[0];
+  };
+
+  it('are named by the doctor, with the commands that remove them and nothing else', async () => {
+    await provision();
+    assert.equal(await finding(), undefined);
+    await device.must(['lock', '-p', 'device']);
+    await switchOff();
+    rmSync(join(device.stateDirectory, 'vaults'), { recursive: true });
+    await device.start();
+    await device.must(
+      ['init', '-p', 'device', '--factor', 'password,tpm', '--password-stdin', '--no-recovery-key'],
+      `${password}\n`,
+    );
+    await device.unlock();
+    await device.must(['secret', 'set', '-p', 'device', 'name'], secret);
+    const named = (await finding()) ?? '';
+    const removals = [...named.matchAll(/tpm2_nvundefine -C o (0x[0-9a-f]{8})/g)].map(([, index = '']) => index);
+    assert.deepEqual(removals, ['0x01805e00'], named);
+    for (const index of removals) chip.tool('tpm2_nvundefine', '-C', 'o', index);
+    assert.equal(await finding(), undefined);
+    await bootsInto(1);
+    await opensByItself();
+    assert.equal((await approve(2)).code, 0);
+  });
+});

@@ -34,7 +34,13 @@ export async function examineTpm(bus: Requester | undefined, configuration: Conf
       .map(([profile]) => profile)
       .filter((profile) => !body.enrolments.some((entry) => entry.profile === profile));
     const firstStage = body.enrolments.length === 0 ? [] : examineFirstStage();
-    return [examineChip(body), ...firstStage, ...body.enrolments.map(examineEnrolment), ...missing.map(notEnrolled)];
+    return [
+      examineChip(body),
+      ...examineCounters(body),
+      ...firstStage,
+      ...body.enrolments.map(examineEnrolment),
+      ...missing.map(notEnrolled),
+    ];
   } catch (thrown) {
     if (!(thrown instanceof SesameError)) throw thrown;
     if (thrown.exit !== 10) return [warn('tpm', thrown.message, 'run this as an administrator to see it')];
@@ -54,6 +60,19 @@ function examineChip(status: Status): Check {
     return warn('tpm', `${name}: its NV memory is written too often`, 'write to it less, it wears out');
   if (status.tries > 0) return warn('tpm', `${name}: ${guesses}, ${room}`, 'somebody, or a power cut, gave a wrong PIN');
   return pass('tpm', `${name}, ${guesses}, ${room}`);
+}
+
+/** What a vault counted with that is gone. The TPM has room for 16 vaults. */
+function examineCounters({ leftover_counters: leftover }: Status): Check[] {
+  if (leftover.length === 0) return [];
+  const indices = leftover.map((handle) => `0x${handle.toString(16).padStart(8, '0')}`);
+  return [
+    warn(
+      'tpm/counters',
+      `counters of no vault here take the room of others: NV index ${indices.join(', ')}`,
+      `if no other installation uses this TPM: ${indices.map((index) => `tpm2_nvundefine -C o ${index}`).join('; ')}`,
+    ),
+  ];
 }
 
 /** What a seal to PCRs rests on. */

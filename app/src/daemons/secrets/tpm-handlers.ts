@@ -2,12 +2,20 @@
 import type { Handlers } from '../../bus/handler.ts';
 import type { ReplyBody } from '../../bus/messages.ts';
 import { SesameError } from '../../core/errors.ts';
-import { type ProfileEnrolment, readableTpmEnrolments, readTpmEnrolment } from '../../factors/tpm-enrolments.ts';
+import { profilesWithVaults } from '../../factors/profile-files.ts';
+import {
+  approvalCounters,
+  type ProfileEnrolment,
+  readableTpmEnrolments,
+  readTpmEnrolment,
+} from '../../factors/tpm-enrolments.ts';
 import type { Esys } from '../../linux/tss2/esys.ts';
+import { leftoverCounters } from '../../tpm/leftover-counters.ts';
 import { pcrCount, pcrSelection } from '../../tpm/pcr-selection.ts';
 import { readPcrs } from '../../tpm/pcrs.ts';
 import { readProperties } from '../../tpm/properties.ts';
 import { beforeCap, changedPcrs } from '../../tpm/sealed-key.ts';
+import { databasePath } from '../../vault/paths.ts';
 import type { Auditor } from './auditor.ts';
 import { capBoot } from './boot-cap.ts';
 import type { TpmBinding } from './tpm-binding.ts';
@@ -22,6 +30,8 @@ export function tpmHandlers(binding: TpmBinding, auditor: Auditor): Handlers {
       return await tpm.converse(async (esys) => {
         const { dictionaryAttack, ...properties } = await readProperties(esys);
         const enrolments: EnrolmentStatus[] = [];
+        const places = profilesWithVaults(directory).map((profile) => Buffer.from(databasePath(directory, profile)));
+        const leftover = await leftoverCounters(esys, { approvals: approvalCounters(directory), places });
         for (const enrolled of readableTpmEnrolments(directory)) enrolments.push(await enrolmentStatus(esys, enrolled));
         return {
           body: {
@@ -36,6 +46,7 @@ export function tpmHandlers(binding: TpmBinding, auditor: Auditor): Handlers {
             locked_out: dictionaryAttack.lockedOut,
             persistent_handles_left: properties.persistentHandlesLeft,
             nv_recovery_ms: properties.nvRecoveryMs,
+            leftover_counters: leftover,
             enrolments,
           },
         };
