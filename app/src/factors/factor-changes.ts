@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { SesameError } from '../core/errors.ts';
-import { removeWiped, writeDurably } from '../linux/files.ts';
+import { readBounded, removeWiped, writeDurably } from '../linux/files.ts';
 import type { SecretBytes } from '../memory/secret-bytes.ts';
 import { type Enrolment, writeMeta } from './enrolment.ts';
 import type { Evidence, Factor } from './factor.ts';
@@ -18,7 +18,7 @@ import {
   withRecovery,
   withRenewedFactor,
 } from './vault-meta.ts';
-import { readFactorFile } from './verification.ts';
+import { factorFileLimit, readFactorFile } from './verification.ts';
 
 /** `rekey-needed`: nothing was changed, the change takes a new master key and goes through stageRekey. */
 export type Added =
@@ -137,6 +137,8 @@ async function rewrap(
 ): Promise<void> {
   const path = profileFile(directory, context.profile, factor.fileSuffix);
   const bytes = await factor.wrap(context, evidence, masterKey);
+  const present = readBounded(path, factorFileLimit);
+  if (present !== undefined) factor.replaces?.({ path, bytes: present }, bytes);
   writeMeta(directory, context.profile, renewed(factor.label({ path, bytes })));
   writeDurably(path, bytes, fileMode);
 }
@@ -145,13 +147,15 @@ export function removeFactor(enrolment: Enrolment, factors: Factors, id: FactorI
   const { directory, context, meta, enrolled } = enrolment;
   const { profile } = context;
   if (!enrolled.has(id)) throw SesameError.of('factor-not-enrolled', { profile, factor: id });
-  const { fileSuffix } = requireFactor(factors, id);
+  const factor = requireFactor(factors, id);
   if (isPolicyFactorId(id)) {
     requireOtherWaysIn(enrolment, factors, id);
     if (isCombined(meta.auth_policy) || (id === 'password' && passwordIsMasterKey(meta))) return { state: 'rekey-needed' };
   }
   // The file goes first: what a crash leaves behind is still listed, and can be removed again.
-  removeWiped(profileFile(directory, profile, fileSuffix));
+  const path = profileFile(directory, profile, factor.fileSuffix);
+  removeWiped(path);
+  factor.removed?.(path);
   writeMeta(directory, profile, id === 'recovery' ? withRecovery(meta, undefined) : withoutFactor(meta, id));
   return { state: 'removed' };
 }

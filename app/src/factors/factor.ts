@@ -52,4 +52,11 @@ export interface Factor {
    * @throws SesameError for everything that is not wrong evidence; it does not count as a failed attempt
    */
   unwrap(context: FactorContext, file: FactorFile, evidence: SecretBytes): Promise<SecretBytes | undefined>;
+  /**
+   * Called before the bytes take the place of the present file, for the same piece.
+   * @throws SesameError storage-*; then nothing is replaced
+   */
+  replaces?(present: FactorFile, next: Buffer): void;
+  /** Called after the file was removed, for what the factor kept beside it. @throws SesameError storage-* */
+  removed?(path: string): void;
 }

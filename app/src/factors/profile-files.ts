@@ -13,7 +13,13 @@ export const metaSuffix = 'vault-meta';
 export const attemptsSuffix = 'unlock-attempts';
 
 /** The files of all factors that the format knows, whether or not this version can read them. */
-export const wrapSuffixes: readonly string[] = ['password-wrap', 'ssh-enrollment', 'tpm-enrollment', 'recovery-wrap'];
+export const wrapSuffixes: readonly string[] = [
+  'password-wrap',
+  'ssh-enrollment',
+  'tpm-enrollment',
+  'tpm-enrollment.previous',
+  'recovery-wrap',
+];
 
 /** Any of these makes a profile a vault. */
 const vaultSuffixes = ['db', saltSuffix, metaSuffix, ...wrapSuffixes];

@@ -6,7 +6,7 @@ import { deriveKey } from '../crypto/derive.ts';
 import { writeDurably } from '../linux/files.ts';
 import type { SecretBytes } from '../memory/secret-bytes.ts';
 import { deriveApprovalKey } from '../tpm/authorize-key.ts';
-import { parseEnrolment, serialiseEnrolment, type TpmEnrolment } from '../tpm/enrolment.ts';
+import { parseEnrolment, serialiseEnrolment } from '../tpm/enrolment.ts';
 import type { PcrSelection, PcrValues } from '../tpm/pcr-selection.ts';
 import type { StoredApprovals } from '../tpm/pending-approvals.ts';
 import { observeBoot } from '../tpm/platform-boot.ts';
@@ -14,8 +14,9 @@ import { checkPin } from '../tpm/sealed-data.ts';
 import { type ObserveBoot, sealKey, unsealKey } from '../tpm/sealed-key.ts';
 import type { NewPolicy } from '../tpm/sealed-policy.ts';
 import type { Tpm } from '../tpm/tpm.ts';
-import { type Factor, type FactorContext, pieceLength } from './factor.ts';
+import { type Factor, type FactorContext, type FactorFile, pieceLength } from './factor.ts';
 import { fileMode } from './profile-files.ts';
+import { forgetPrevious, isOtherBoot, keepPrevious, readPrevious } from './tpm-previous.ts';
 import { checkWrappedKey, unwrapKey, wrapKey } from './wrapped-key.ts';
 
 export interface TpmFactorOptions {
@@ -79,40 +80,86 @@ export function tpmFactor(options: TpmFactorOptions): Factor {
     },
 
     async unwrap(context, file, evidence) {
-      const { memory, profile } = context;
-      const { path } = file;
-      const enrolment = parseEnrolment(path, file.bytes);
-      const pin = evidence.length === 0 ? undefined : evidence;
-      if (enrolment.hasPin && pin === undefined) throw SesameError.of('tpm-pin-missing', { profile });
-      // A PIN where there is none would not be looked at by the TPM: it proves nothing.
-      if (!enrolment.hasPin && pin !== undefined) return undefined;
-      checkPin(pin);
-      const unsealed = await tpm.converse((esys) => unsealKey(esys, enrolment, { memory, profile, path, pin, observe }));
-      if (unsealed === undefined) return undefined;
-      const { secret: sealedKey, update, unsettled } = unsealed;
+      let piece: SecretBytes | undefined;
       try {
-        await onKey(profile, sealedKey, 'unsealed');
-        const piece = withKek(context, sealedKey, (kek) => unwrapKey(memory, kek, { path, bytes: enrolment.wrappedKey }));
-        if (piece === undefined)
-          throw SesameError.of('file-damaged', { path, reason: 'what is sealed in it does not open the rest of it' });
-        if (unsettled !== undefined) options.onOutdated?.(profile, unsettled);
-        if (update !== undefined)
-          bringUpToDate(path, { ...enrolment, ...update }, (error) => options.onOutdated?.(profile, error));
-        return piece;
-      } finally {
-        sealedKey.release();
+        piece = await unwrapFile(options, context, file, evidence, onKey);
+      } catch (thrown) {
+        const previous = isOtherBoot(thrown) ? readPrevious(file.path) : undefined;
+        if (previous === undefined) throw thrown;
+        return await unwrapPrevious(options, context, previous, evidence, thrown);
       }
+      if (piece !== undefined) bringUpToDate(() => forgetPrevious(file.path), context.profile, options);
+      return piece;
     },
+
+    replaces: keepPrevious,
+    removed: forgetPrevious,
   };
 }
 
-/** The vault opens in any case: the TPM has revoked already what the old file would still offer. */
-function bringUpToDate(path: string, enrolment: TpmEnrolment, failed: (error: SesameError) => void): void {
+/** @param onKey told of what was unsealed */
+async function unwrapFile(
+  options: TpmFactorOptions,
+  context: FactorContext,
+  { path, bytes }: FactorFile,
+  evidence: SecretBytes,
+  onKey: TpmFactorOptions['onKey'] | undefined,
+): Promise<SecretBytes | undefined> {
+  const { memory, profile } = context;
+  const { tpm, observe = observeBoot } = options;
+  const enrolment = parseEnrolment(path, bytes);
+  const pin = evidence.length === 0 ? undefined : evidence;
+  if (enrolment.hasPin && pin === undefined) throw SesameError.of('tpm-pin-missing', { profile });
+  // A PIN where there is none would not be looked at by the TPM: it proves nothing.
+  if (!enrolment.hasPin && pin !== undefined) return undefined;
+  checkPin(pin);
+  const unsealed = await tpm.converse((esys) => unsealKey(esys, enrolment, { memory, profile, path, pin, observe }));
+  if (unsealed === undefined) return undefined;
+  const { secret: sealedKey, update, unsettled } = unsealed;
   try {
-    writeDurably(path, serialiseEnrolment(enrolment), fileMode);
+    await onKey?.(profile, sealedKey, 'unsealed');
+    const piece = withKek(context, sealedKey, (kek) => unwrapKey(memory, kek, { path, bytes: enrolment.wrappedKey }));
+    if (piece === undefined)
+      throw SesameError.of('file-damaged', { path, reason: 'what is sealed in it does not open the rest of it' });
+    if (unsettled !== undefined) options.onOutdated?.(profile, unsettled);
+    if (update !== undefined) {
+      const updated = serialiseEnrolment({ ...enrolment, ...update });
+      bringUpToDate(() => writeDurably(path, updated, fileMode), profile, options);
+    }
+    return piece;
+  } finally {
+    sealedKey.release();
+  }
+}
+
+/**
+ * The seal that the present one replaced and that it has not outlived yet. Its key is not that of the machine any more.
+ * @param refusal of the present file, which is what is said when this one does not open either
+ */
+async function unwrapPrevious(
+  options: TpmFactorOptions,
+  context: FactorContext,
+  previous: FactorFile,
+  evidence: SecretBytes,
+  refusal: unknown,
+): Promise<SecretBytes> {
+  let piece: SecretBytes | undefined;
+  try {
+    piece = await unwrapFile(options, context, previous, evidence, undefined);
   } catch (thrown) {
     if (!(thrown instanceof SesameError)) throw thrown;
-    failed(thrown);
+  }
+  if (piece === undefined) throw refusal;
+  return piece;
+}
+
+/** The vault opens in any case; what could not be written is tried again at the next unlock. */
+function bringUpToDate(write: () => void, profile: string, { onOutdated }: TpmFactorOptions): void {
+  try {
+    write();
+  } catch (thrown) {
+    if (!(thrown instanceof SesameError)) throw thrown;
+    onOutdated?.(profile, thrown);
   }
 }
 

@@ -12,7 +12,7 @@ import { type Factors, requireFactor } from './registry.ts';
 import { passwordIsMasterKey } from './vault-meta.ts';
 
 /** Far above what any factor writes, a TPM's included. */
-const factorFileLimit = 65_536;
+export const factorFileLimit = 65_536;
 
 /** Whether a candidate opens the vault: the only proof there is for a password that has no wrap. */
 export type OpensVault = (profile: string, masterKey: SecretBytes) => boolean;

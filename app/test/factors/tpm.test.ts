@@ -5,60 +5,18 @@ import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SesameError } from '../../src/core/errors.ts';
-import { RecordingLogger } from '../../src/core/log.ts';
-import { builtInFactors } from '../../src/factors/registry.ts';
-import { tpmFactor } from '../../src/factors/tpm.ts';
 import { parseEnrolment } from '../../src/tpm/enrolment.ts';
 import { pcrSelection } from '../../src/tpm/pcr-selection.ts';
 import { capBootState } from '../../src/tpm/sealed-key.ts';
-import { Tpm } from '../../src/tpm/tpm.ts';
 import { sized, u32 } from '../../src/tpm/wire.ts';
 import { rounds } from '../support/campaign.ts';
 import { SoftwareTpm } from '../support/swtpm.ts';
 import { anyCommand, TpmProxy } from '../support/tpm-proxy.ts';
-import { evidence, Fixture, failsWith, masterKeyOf, memory, password, recovery } from './fixture.ts';
-
-const byTpm = (pin?: string) =>
-  pin === undefined ? { factor: 'tpm' as const, bytes: memory.take(Buffer.alloc(0)) } : evidence('tpm', pin);
+import { failsWith, masterKeyOf, password, recovery } from './fixture.ts';
+import { byTpm, TpmFixture } from './tpm-fixture.ts';
 
 /** TPM_CC */
 const code = { create: 0x153, unseal: 0x15e, readPublic: 0x173, startAuthSession: 0x176 } as const;
-
-/** A vault whose TPM is a real one in software, with boot state in PCR 7. */
-class TpmFixture extends Fixture {
-  chip: SoftwareTpm;
-  tcti: string;
-  readonly tpmLog = new RecordingLogger();
-  readonly tpm: Tpm;
-  allowZeroPcrs = false;
-  selection = pcrSelection('sha256', [0, 7]);
-
-  constructor(chip: SoftwareTpm, limitMs = 30_000) {
-    super();
-    this.chip = chip;
-    this.tcti = chip.tcti;
-    this.tpm = new Tpm({ tcti: () => this.tcti, logger: this.tpmLog, limitMs, slowMs: 500 });
-    const factor = tpmFactor({
-      tpm: this.tpm,
-      selection: () => this.selection,
-      allowZeroPcrs: () => this.allowZeroPcrs,
-      expected: (now) => now,
-      onKey: async () => undefined,
-    });
-    this.open({ factors: [...builtInFactors, factor] });
-  }
-
-  /** @returns the master key in hexadecimal */
-  async opens(...pin: string[]): Promise<string> {
-    return masterKeyOf(await this.keyring.unlock('home', [byTpm(...pin)]));
-  }
-
-  /** What the file holds, unsealed by tpm2-tools. */
-  unsealedByTools(): Buffer {
-    const { sealed } = parseEnrolment('file', readFileSync(this.path('tpm-enrollment')));
-    return this.chip.unsealWithTools(sealed, 'pcr:sha256:0,7');
-  }
-}
 
 describe('the tpm factor', () => {
   let chip: SoftwareTpm;

@@ -173,6 +173,16 @@ describe('an update of a device with a TPM', () => {
     await device.must(['unlock', '-p', 'device', '--password-stdin', '--tpm'], `${password}\n`);
   });
 
+  it('cannot be approved in `all` mode with a PIN, which is said', async () => {
+    device = await new Device(configuration(chip.tcti)).start();
+    const init = ['init', '-p', 'device', '--factor', 'password,tpm', '--no-recovery-key', '--policy', 'all'];
+    await device.must([...init, '--password-stdin', '--pin-stdin'], `${password}\n2468\n`);
+    await device.must(['unlock', '-p', 'device', '--password-stdin', '--pin-stdin'], `${password}\n2468\n`);
+    const { code, stderr } = await approve(2);
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, /needs all of its factors, .*it has a PIN, which is not kept; reseal after the update/);
+  });
+
   it('cannot be approved in `all` mode once the boot state is capped, which is said', async () => {
     device = await new Device(configuration(chip.tcti)).start();
     const init = ['init', '-p', 'device', '--factor', 'password,tpm', '--password-stdin', '--no-recovery-key', '--policy', 'all'];
