@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { existsSync } from 'node:fs';
 import { SesameError } from '../core/errors.ts';
 import { readBounded, removeWiped, writeDurably } from '../linux/files.ts';
 import { parsePolicyPart } from '../tpm/approvals.ts';
@@ -39,7 +40,7 @@ export function readPrevious(path: string): FactorFile | undefined {
 
 /** @throws SesameError storage-* */
 export function forgetPrevious(path: string): void {
-  removeWiped(previousPath(path));
+  if (existsSync(previousPath(path))) removeWiped(previousPath(path));
 }
 
 /** Whether the TPM said that this is not the boot that it is to unseal in. */
