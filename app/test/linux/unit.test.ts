@@ -8,6 +8,8 @@ describe('the service of a process', () => {
     ['is that of systemd', '0::/system.slice/mqtt-bridge.service\n', 'mqtt-bridge'],
     ['is found below nested slices', '0::/system.slice/system-getty.slice/getty@tty1.service\n', 'getty@tty1'],
     ['is the service above a group that it made for itself', '0::/system.slice/mqtt-bridge.service/worker\n', 'mqtt-bridge'],
+    ['is named as its unit where the kernel has files of such a name', '0::/system.slice/_cpu.service\n', 'cpu'],
+    ['may begin with what systemd puts before a name', '0::/system.slice/__own.service\n', '_own'],
     ['is that of OpenRC', '0::/openrc.mqtt-bridge\n', 'mqtt-bridge'],
     ['is found among the hierarchies of the first version', '4:memory:/\n1:name=systemd:/system.slice/a.service\n0::/\n', 'a'],
     [

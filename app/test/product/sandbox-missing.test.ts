@@ -195,15 +195,15 @@ describe('the environment of a starter', () => {
 });
 
 describe('sesame', { skip: !hasProgram('strace') && 'install the Debian package strace' }, () => {
-  it('gives up new privileges before it opens the bus, unless it becomes the program of somebody else', async () => {
+  it('gives up new privileges and files before it opens the bus, unless it becomes the program of somebody else', async () => {
     const device = deviceWith('');
     await serve(device);
     const calls = (...words: string[]) => {
-      const traced = ['strace', '-f', '-e', 'trace=prctl,connect', join(programs, 'sesame'), ...words];
+      const traced = ['strace', '-f', '-e', 'trace=prctl,landlock_restrict_self,connect', join(programs, 'sesame'), ...words];
       const [program = '', ...rest] = traced;
       return spawnSync(program, rest, { env: device.environment, encoding: 'utf8' }).stderr;
     };
-    assert.match(calls('status'), /PR_SET_NO_NEW_PRIVS, 1[\s\S]*bus\.sock/);
-    assert.doesNotMatch(calls('env', '-p', 'device', '--', 'true'), /PR_SET_NO_NEW_PRIVS/);
+    assert.match(calls('status'), /PR_SET_NO_NEW_PRIVS, 1[\s\S]*landlock_restrict_self\(\d+, 0\) += 0[\s\S]*bus\.sock/);
+    assert.doesNotMatch(calls('env', '-p', 'device', '--', 'true'), /PR_SET_NO_NEW_PRIVS|landlock/);
   });
 });
