@@ -52,7 +52,7 @@ const packaging = () => [...testFiles('tools/test'), ...testFiles('meta-open-ses
 const device = () => testFiles('qemu-tests/test');
 
 /** What an ordinary run has the time for under emulation; `npm run test:device` and `npm run test:long` take them all. */
-const ordinary = ['boot', 'card', 'limits', 'memory-dump'];
+const ordinary = ['boot', 'card', 'inits', 'limits', 'memory-dump'];
 const ordinaryDevice = () => device().filter((file) => ordinary.some((name) => file.endsWith(`/${name}.test.ts`)));
 const product = () => testFiles('app/test').filter(isProduct);
 
