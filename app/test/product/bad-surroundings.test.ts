@@ -70,7 +70,8 @@ describe('a supervisor', () => {
 describe('an old version of Landlock', { skip: !hasProgram('strace') && 'install the Debian package strace' }, () => {
   /** The kernel, to all appearances, has this one. */
   const withVersion = (version: number) => () => [
-    ...['strace', '-f', '-qq', '-o', '/dev/null', '-e', 'trace=landlock_create_ruleset'],
+    // With -D the daemon is our child and not strace's, which would leave it behind when it is killed.
+    ...['strace', '-D', '-f', '-qq', '-o', '/dev/null', '-e', 'trace=landlock_create_ruleset'],
     ...['-e', `inject=landlock_create_ruleset:retval=${version}:when=1`],
   ];
 

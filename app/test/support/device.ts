@@ -124,7 +124,13 @@ export class Device {
   async start(): Promise<this> {
     this.launch('daemon-profile');
     this.launch('daemon-secrets');
-    await this.answers();
+    try {
+      await this.answers();
+    } catch (thrown) {
+      // Whoever waits for a device that never comes cannot dispose of it, and its daemons would keep the test's process from ending.
+      await this.#kill();
+      throw thrown;
+    }
     return this;
   }
 
@@ -193,8 +199,12 @@ export class Device {
 
   /** Ends both daemons and removes the directories. */
   async dispose(): Promise<void> {
-    await Promise.all([this.end('daemon-secrets', 'SIGKILL'), this.end('daemon-profile', 'SIGKILL')]);
+    await this.#kill();
     rmSync(this.home, { recursive: true, force: true });
+  }
+
+  async #kill(): Promise<void> {
+    await Promise.all([this.end('daemon-secrets', 'SIGKILL'), this.end('daemon-profile', 'SIGKILL')]);
   }
 
   /** The lines of the audit file, parsed. */
