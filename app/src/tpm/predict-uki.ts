@@ -80,21 +80,24 @@ export class UnifiedKernel {
   /**
    * The events of this image in the place of those of the running one: the firmware measures it as it starts it, then its stub each
    * section, two events a section, its name with a terminator and its content; then the firmware measures the kernel inside where the stub
-   * has it started by the firmware. Where the log has no sections the running stub does not measure any.
-   * @throws SesameError boot-unpredictable; boot-file-unusable
+   * has it started by the firmware.
+   * @throws SesameError boot-unpredictable: what runs is no unified kernel image, so that it does not show what the stub does; boot-file-unusable
    */
   measuredInto(events: readonly MeasuredEvent[], bank: EventLogBank): readonly MeasuredEvent[] {
     const firstSection = events.findIndex(isSectionEvent);
     const programs = events.flatMap((event, index) => (isProgram(event) ? [index] : []));
-    const at = firstSection === -1 ? programs.at(-1) : programs.findLast((index) => index < firstSection);
-    if (at === undefined) throw SesameError.of('boot-unpredictable', { reason: 'its log has no event of a kernel' });
-    const inside = programs.filter((index) => index > at);
+    const at = programs.findLast((index) => index < firstSection);
+    if (at === undefined) {
+      const reason =
+        'it was not booted from a unified kernel image that measures its sections, so how the next one does is not known';
+      throw SesameError.of('boot-unpredictable', { reason });
+    }
+    const inside = programs.findLast((index) => index > firstSection);
     const measured = events.map((event, index) => {
       if (index === at) return withDigest(event, bank, this.#image.digest(bank));
-      const kernel = inside.at(-1) === index ? this.#image.program('.linux') : undefined;
+      const kernel = index === inside ? this.#image.program('.linux') : undefined;
       return kernel === undefined ? event : withDigest(event, bank, kernel.digest(bank));
     });
-    if (firstSection === -1) return measured;
     const others = measured.filter((event) => !isSectionEvent(event));
     return [...others.slice(0, firstSection), ...this.#sectionEvents(bank), ...others.slice(firstSection)];
   }

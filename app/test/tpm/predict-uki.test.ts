@@ -80,6 +80,15 @@ describe('the prediction for a unified kernel image', () => {
     assert.notDeepEqual(predicted[0]?.digests, running.log.events[0]?.digests);
   });
 
+  it('is refused where what runs is no unified kernel image: what its stub would do is not known', () => {
+    const kernel = image('first.efi', { '.linux': 'new kernel' });
+    const log = { banks: ['sha256'] as const, events: running.log.events.slice(0, 1) };
+    assert.throws(
+      () => predictLog({ ...running, log }, { kernel, kernelIsUki: true }),
+      failsWith('boot-unpredictable', 'not booted from a unified kernel image'),
+    );
+  });
+
   it('is refused for a program with no kernel inside', () => {
     const kernel = image('none.efi', { '.osrel': 'ID=next' });
     assert.throws(() => predictLog(running, { kernel, kernelIsUki: true }), failsWith('boot-file-unusable', 'no kernel inside'));
