@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { constants } from 'node:fs';
 import { DataType, load, open } from 'ffi-rs';
 import { assert } from '../../../src/core/errors.ts';
 
@@ -92,7 +93,7 @@ export const tries: Readonly<Record<string, Try>> = {
     const { errno } = await call(thread, 'open', [text(`${directory}/removed`), writeNew, 0o600]);
     return errno === 0 ? await call(thread, 'unlink', [text(`${directory}/removed`)]) : { errno };
   },
-  'list a directory': (thread, { directory }) => call(thread, 'open', [text(directory), 0o200000]),
+  'list a directory': (thread, { directory }) => call(thread, 'open', [text(directory), constants.O_DIRECTORY]),
   // system(3) answers -1 without a process and 127 without a shell.
   'execute a program': async (thread) => {
     const { value, errno } = await call(thread, 'system', [text('exit 0')]);
