@@ -19,6 +19,7 @@ export const runit: InitSystem = {
   install(root) {
     for (const source of sources) cpSync(source, root, { recursive: true });
     linkIn(root, '/lib/runit/runit-init', 'sbin/init');
+    linkIn(root, '/usr/sbin/poweroff', 'sbin/poweroff');
     linkIn(root, '/run/runit/supervise.device-agent', 'etc/sv/device-agent/supervise');
     for (const name of services) linkIn(root, `/etc/sv/${name}`, `etc/service/${name}`);
   },

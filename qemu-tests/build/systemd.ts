@@ -36,7 +36,7 @@ export const systemd: InitSystem = {
   install(root) {
     for (const source of sources) cpSync(source, root, { recursive: true });
     linkIn(root, '/lib/systemd/systemd', 'sbin/init');
-    for (const name of ['poweroff', 'reboot', 'halt']) linkIn(root, '/bin/systemctl', `usr/sbin/${name}`);
+    for (const name of ['poweroff', 'reboot', 'halt']) linkIn(root, '/bin/systemctl', `sbin/${name}`);
     const atStart = join(root, 'lib/systemd/system/sysinit.target.wants');
     for (const name of readdirSync(atStart)) if (!wantedAtStart.includes(name)) rmSync(join(atStart, name));
     for (const target of ['multi-user', 'timers', 'graphical'])

@@ -115,9 +115,9 @@ export class Machine {
     await this.#cleanUp();
   }
 
-  /** Shuts the guest down as its own poweroff command does. */
+  /** Shuts the guest down as its own poweroff command does: by its path, for busybox's shell takes its own applet for the bare name. */
   async powerOff(): Promise<void> {
-    this.agent.run('poweroff').catch(() => undefined); // the answer may not get out any more
+    this.agent.run('/sbin/poweroff').catch(() => undefined); // the answer may not get out any more
     const inTime = await Promise.race([this.#ended.then(() => true), wait(powerOffLimitMs, false, { ref: false })]);
     await this.cutPower();
     if (!inTime) throw new Error(`the device did not power off within ${powerOffLimitMs} ms`);
