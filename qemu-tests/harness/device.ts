@@ -183,8 +183,9 @@ export class Device {
     this.#machine = undefined;
   }
 
+  /** Leaves a device alone that is switched off. */
   async cutPower(): Promise<void> {
-    await this.machine.cutPower();
+    await this.#machine?.cutPower();
     this.#machine = undefined;
   }
 
