@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { assert } from '../core/errors.ts';
-import { validators as completing } from './complete.generated.js';
 import type { Configuration } from './configuration.ts';
 import { contradictions, type Finding } from './contradictions.ts';
+import { withDefaults } from './defaults.ts';
 import { desktopSections, withoutDesktop } from './desktop.ts';
 import { configurationError, type Diagnostic, diagnose, firstError, type Place, startOf } from './diagnostics.ts';
 import { type Document, isTable, placeOf as placeIn, type Table } from './document.ts';
@@ -12,8 +12,9 @@ import { applyLocks, type Lock, overruled, readLocks } from './locks.ts';
 import { merge, valueAt } from './merge.ts';
 import type { Paths } from './paths.ts';
 import { inheritProfiles } from './profile-inheritance.ts';
-import type { CompleteSettings } from './schema.ts';
+import { type CompleteSettings, configurationSchema } from './schema.ts';
 import { mostProblems, schemaProblems } from './schema-problems.ts';
+import { validators } from './validators.generated.js';
 
 /** What the files say. Without a configuration, `diagnostics` has an error that says why. */
 export interface Reading {
@@ -110,14 +111,13 @@ function isWithin(path: KeyPath, outer: KeyPath): boolean {
 
 /** Fills every default in and freezes the result. */
 function complete(settings: Table): Configuration {
-  // A copy, as the validator fills what it is given.
-  const copy: unknown = structuredClone(settings);
-  assert(isComplete(copy), 'settings that passed by themselves pass together');
-  return seal(copy);
+  const complete: unknown = withDefaults(configurationSchema, settings);
+  assert(isComplete(complete), 'settings that passed by themselves pass together');
+  return seal(complete);
 }
 
 function isComplete(settings: unknown): settings is CompleteSettings {
-  return completing['configuration']?.(settings) === true;
+  return validators['configuration']?.(settings) === true;
 }
 
 /** Frozen and without prototypes: a profile called `toString` is unknown unless a file has it. */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import type { Value } from './document.ts';
 import type { KeyPath } from './keys.ts';
 
 /** The part of JSON Schema that the schemas here use. */
@@ -12,6 +13,7 @@ export interface SchemaNode {
   readonly pattern?: string;
   readonly minimum?: number;
   readonly maximum?: number;
+  readonly default?: Value;
 }
 
 /** The schema of what stands at a path, or undefined where the schema knows no such path. */
@@ -19,7 +21,7 @@ export function schemaAt(root: SchemaNode, path: KeyPath): SchemaNode | undefine
   let node: SchemaNode | undefined = root;
   for (const part of path) {
     if (node === undefined) return undefined;
-    node = typeof part === 'number' ? node.items : memberOf(node, part);
+    node = typeof part === 'number' ? node.items : memberSchema(node, part);
   }
   return node;
 }
@@ -40,7 +42,8 @@ export function accepts({ type }: SchemaNode, kind: string): boolean {
   return type === kind || (Array.isArray(type) && type.includes(kind));
 }
 
-function memberOf({ properties = {}, patternProperties = {} }: SchemaNode, name: string): SchemaNode | undefined {
+/** The schema of a table's member, or undefined where it allows none of this name. */
+export function memberSchema({ properties = {}, patternProperties = {} }: SchemaNode, name: string): SchemaNode | undefined {
   if (Object.hasOwn(properties, name)) return properties[name];
   return Object.entries(patternProperties).find(([pattern]) => new RegExp(pattern, 'u').test(name))?.[1];
 }

@@ -64,11 +64,13 @@ function explain(error: ValidationError, path: KeyPath, node: SchemaNode, value:
       return [`${key} is empty`, 'write a name, or remove it'];
     case 'maxLength':
       return [`${key} is longer than ${String(error.params['limit'])} characters`, 'shorten it'];
+    case 'minItems':
+      return [`${key} is empty`, 'write at least one, or remove it'];
     case 'maxItems':
     case 'maxProperties':
       return [`${key} has more than ${String(error.params['limit'])} entries`, 'shorten it'];
     default:
-      return [`${key} ${error.message ?? 'is not allowed'}`, 'change or remove it'];
+      return [`${key} does not fit its schema (${error.keyword})`, 'change or remove it'];
   }
 }
 

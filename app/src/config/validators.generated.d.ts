@@ -4,7 +4,6 @@ export interface ValidationError {
   readonly instancePath: string;
   readonly keyword: string;
   readonly params: Readonly<Record<string, unknown>>;
-  readonly message?: string;
 }
 export interface Validator {
   (data: unknown): boolean;

@@ -21,7 +21,7 @@ let errors = 0;
 if(data && typeof data == "object" && !Array.isArray(data)){
 for(const key0 in data){
 if(!(((((((key0 === "config_version") || (key0 === "global")) || (key0 === "crypto")) || (key0 === "profiles")) || (key0 === "clients")) || (key0 === "agents")) || (key0 === "extensions"))){
-const err0 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
+const err0 = {instancePath,keyword:"additionalProperties",params:{additionalProperty: key0}};
 if(vErrors === null){
 vErrors = [err0];
 }
@@ -34,7 +34,7 @@ errors++;
 if(data.config_version !== undefined){
 let data0 = data.config_version;
 if(!(((typeof data0 == "number") && (!(data0 % 1) && !isNaN(data0))) && (isFinite(data0)))){
-const err1 = {instancePath:instancePath+"/config_version",schemaPath:"#/properties/config_version/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+const err1 = {instancePath:instancePath+"/config_version",keyword:"type",params:{type: "integer"}};
 if(vErrors === null){
 vErrors = [err1];
 }
@@ -45,7 +45,7 @@ errors++;
 }
 if((typeof data0 == "number") && (isFinite(data0))){
 if(data0 > 3 || isNaN(data0)){
-const err2 = {instancePath:instancePath+"/config_version",schemaPath:"#/properties/config_version/maximum",keyword:"maximum",params:{comparison: "<=", limit: 3},message:"must be <= 3"};
+const err2 = {instancePath:instancePath+"/config_version",keyword:"maximum",params:{comparison: "<=", limit: 3}};
 if(vErrors === null){
 vErrors = [err2];
 }
@@ -55,7 +55,7 @@ vErrors.push(err2);
 errors++;
 }
 if(data0 < 1 || isNaN(data0)){
-const err3 = {instancePath:instancePath+"/config_version",schemaPath:"#/properties/config_version/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+const err3 = {instancePath:instancePath+"/config_version",keyword:"minimum",params:{comparison: ">=", limit: 1}};
 if(vErrors === null){
 vErrors = [err3];
 }
@@ -71,7 +71,7 @@ let data1 = data.global;
 if(data1 && typeof data1 == "object" && !Array.isArray(data1)){
 for(const key1 in data1){
 if(!(func2.call(schema11.properties.global.properties, key1))){
-const err4 = {instancePath:instancePath+"/global",schemaPath:"#/properties/global/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1},message:"must NOT have additional properties"};
+const err4 = {instancePath:instancePath+"/global",keyword:"additionalProperties",params:{additionalProperty: key1}};
 if(vErrors === null){
 vErrors = [err4];
 }
@@ -85,7 +85,7 @@ if(data1.default_profile !== undefined){
 let data2 = data1.default_profile;
 if(typeof data2 === "string"){
 if(!pattern0.test(data2)){
-const err5 = {instancePath:instancePath+"/global/default_profile",schemaPath:"#/properties/global/properties/default_profile/pattern",keyword:"pattern",params:{pattern: "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},message:"must match pattern \""+"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"+"\""};
+const err5 = {instancePath:instancePath+"/global/default_profile",keyword:"pattern",params:{pattern: "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"}};
 if(vErrors === null){
 vErrors = [err5];
 }
@@ -96,7 +96,7 @@ errors++;
 }
 }
 else {
-const err6 = {instancePath:instancePath+"/global/default_profile",schemaPath:"#/properties/global/properties/default_profile/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err6 = {instancePath:instancePath+"/global/default_profile",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err6];
 }
@@ -109,7 +109,7 @@ errors++;
 if(data1.machine_binding !== undefined){
 let data3 = data1.machine_binding;
 if(typeof data3 !== "string"){
-const err7 = {instancePath:instancePath+"/global/machine_binding",schemaPath:"#/properties/global/properties/machine_binding/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err7 = {instancePath:instancePath+"/global/machine_binding",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err7];
 }
@@ -119,7 +119,7 @@ vErrors.push(err7);
 errors++;
 }
 if(!(((data3 === "none") || (data3 === "machine-id")) || (data3 === "tpm-bound"))){
-const err8 = {instancePath:instancePath+"/global/machine_binding",schemaPath:"#/properties/global/properties/machine_binding/enum",keyword:"enum",params:{allowedValues: schema11.properties.global.properties.machine_binding.enum},message:"must be equal to one of the allowed values"};
+const err8 = {instancePath:instancePath+"/global/machine_binding",keyword:"enum",params:{allowedValues: schema11.properties.global.properties.machine_binding.enum}};
 if(vErrors === null){
 vErrors = [err8];
 }
@@ -134,7 +134,7 @@ let data4 = data1.ipc;
 if(data4 && typeof data4 == "object" && !Array.isArray(data4)){
 for(const key2 in data4){
 if(!(((key2 === "channel_capacity") || (key2 === "slow_subscriber_timeout_ms")) || (key2 === "socket_path"))){
-const err9 = {instancePath:instancePath+"/global/ipc",schemaPath:"#/properties/global/properties/ipc/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties"};
+const err9 = {instancePath:instancePath+"/global/ipc",keyword:"additionalProperties",params:{additionalProperty: key2}};
 if(vErrors === null){
 vErrors = [err9];
 }
@@ -147,7 +147,7 @@ errors++;
 if(data4.channel_capacity !== undefined){
 let data5 = data4.channel_capacity;
 if(!(((typeof data5 == "number") && (!(data5 % 1) && !isNaN(data5))) && (isFinite(data5)))){
-const err10 = {instancePath:instancePath+"/global/ipc/channel_capacity",schemaPath:"#/properties/global/properties/ipc/properties/channel_capacity/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+const err10 = {instancePath:instancePath+"/global/ipc/channel_capacity",keyword:"type",params:{type: "integer"}};
 if(vErrors === null){
 vErrors = [err10];
 }
@@ -158,7 +158,7 @@ errors++;
 }
 if((typeof data5 == "number") && (isFinite(data5))){
 if(data5 > 4096 || isNaN(data5)){
-const err11 = {instancePath:instancePath+"/global/ipc/channel_capacity",schemaPath:"#/properties/global/properties/ipc/properties/channel_capacity/maximum",keyword:"maximum",params:{comparison: "<=", limit: 4096},message:"must be <= 4096"};
+const err11 = {instancePath:instancePath+"/global/ipc/channel_capacity",keyword:"maximum",params:{comparison: "<=", limit: 4096}};
 if(vErrors === null){
 vErrors = [err11];
 }
@@ -168,7 +168,7 @@ vErrors.push(err11);
 errors++;
 }
 if(data5 < 16 || isNaN(data5)){
-const err12 = {instancePath:instancePath+"/global/ipc/channel_capacity",schemaPath:"#/properties/global/properties/ipc/properties/channel_capacity/minimum",keyword:"minimum",params:{comparison: ">=", limit: 16},message:"must be >= 16"};
+const err12 = {instancePath:instancePath+"/global/ipc/channel_capacity",keyword:"minimum",params:{comparison: ">=", limit: 16}};
 if(vErrors === null){
 vErrors = [err12];
 }
@@ -182,7 +182,7 @@ errors++;
 if(data4.slow_subscriber_timeout_ms !== undefined){
 let data6 = data4.slow_subscriber_timeout_ms;
 if(!(((typeof data6 == "number") && (!(data6 % 1) && !isNaN(data6))) && (isFinite(data6)))){
-const err13 = {instancePath:instancePath+"/global/ipc/slow_subscriber_timeout_ms",schemaPath:"#/properties/global/properties/ipc/properties/slow_subscriber_timeout_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+const err13 = {instancePath:instancePath+"/global/ipc/slow_subscriber_timeout_ms",keyword:"type",params:{type: "integer"}};
 if(vErrors === null){
 vErrors = [err13];
 }
@@ -193,7 +193,7 @@ errors++;
 }
 if((typeof data6 == "number") && (isFinite(data6))){
 if(data6 > 600000 || isNaN(data6)){
-const err14 = {instancePath:instancePath+"/global/ipc/slow_subscriber_timeout_ms",schemaPath:"#/properties/global/properties/ipc/properties/slow_subscriber_timeout_ms/maximum",keyword:"maximum",params:{comparison: "<=", limit: 600000},message:"must be <= 600000"};
+const err14 = {instancePath:instancePath+"/global/ipc/slow_subscriber_timeout_ms",keyword:"maximum",params:{comparison: "<=", limit: 600000}};
 if(vErrors === null){
 vErrors = [err14];
 }
@@ -203,7 +203,7 @@ vErrors.push(err14);
 errors++;
 }
 if(data6 < 100 || isNaN(data6)){
-const err15 = {instancePath:instancePath+"/global/ipc/slow_subscriber_timeout_ms",schemaPath:"#/properties/global/properties/ipc/properties/slow_subscriber_timeout_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 100},message:"must be >= 100"};
+const err15 = {instancePath:instancePath+"/global/ipc/slow_subscriber_timeout_ms",keyword:"minimum",params:{comparison: ">=", limit: 100}};
 if(vErrors === null){
 vErrors = [err15];
 }
@@ -218,7 +218,7 @@ if(data4.socket_path !== undefined){
 let data7 = data4.socket_path;
 if(typeof data7 === "string"){
 if(!pattern1.test(data7)){
-const err16 = {instancePath:instancePath+"/global/ipc/socket_path",schemaPath:"#/properties/global/properties/ipc/properties/socket_path/pattern",keyword:"pattern",params:{pattern: "^/[^\\u0000]{1,106}$"},message:"must match pattern \""+"^/[^\\u0000]{1,106}$"+"\""};
+const err16 = {instancePath:instancePath+"/global/ipc/socket_path",keyword:"pattern",params:{pattern: "^/[^\\u0000]{1,106}$"}};
 if(vErrors === null){
 vErrors = [err16];
 }
@@ -229,7 +229,7 @@ errors++;
 }
 }
 else {
-const err17 = {instancePath:instancePath+"/global/ipc/socket_path",schemaPath:"#/properties/global/properties/ipc/properties/socket_path/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err17 = {instancePath:instancePath+"/global/ipc/socket_path",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err17];
 }
@@ -241,7 +241,7 @@ errors++;
 }
 }
 else {
-const err18 = {instancePath:instancePath+"/global/ipc",schemaPath:"#/properties/global/properties/ipc/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err18 = {instancePath:instancePath+"/global/ipc",keyword:"type",params:{type: "object"}};
 if(vErrors === null){
 vErrors = [err18];
 }
@@ -256,7 +256,7 @@ let data8 = data1.logging;
 if(data8 && typeof data8 == "object" && !Array.isArray(data8)){
 for(const key3 in data8){
 if(!(((key3 === "level") || (key3 === "json")) || (key3 === "journald"))){
-const err19 = {instancePath:instancePath+"/global/logging",schemaPath:"#/properties/global/properties/logging/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key3},message:"must NOT have additional properties"};
+const err19 = {instancePath:instancePath+"/global/logging",keyword:"additionalProperties",params:{additionalProperty: key3}};
 if(vErrors === null){
 vErrors = [err19];
 }
@@ -269,7 +269,7 @@ errors++;
 if(data8.level !== undefined){
 let data9 = data8.level;
 if(typeof data9 !== "string"){
-const err20 = {instancePath:instancePath+"/global/logging/level",schemaPath:"#/properties/global/properties/logging/properties/level/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err20 = {instancePath:instancePath+"/global/logging/level",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err20];
 }
@@ -279,7 +279,7 @@ vErrors.push(err20);
 errors++;
 }
 if(!(((((data9 === "error") || (data9 === "warn")) || (data9 === "info")) || (data9 === "debug")) || (data9 === "trace"))){
-const err21 = {instancePath:instancePath+"/global/logging/level",schemaPath:"#/properties/global/properties/logging/properties/level/enum",keyword:"enum",params:{allowedValues: schema11.properties.global.properties.logging.properties.level.enum},message:"must be equal to one of the allowed values"};
+const err21 = {instancePath:instancePath+"/global/logging/level",keyword:"enum",params:{allowedValues: schema11.properties.global.properties.logging.properties.level.enum}};
 if(vErrors === null){
 vErrors = [err21];
 }
@@ -291,7 +291,7 @@ errors++;
 }
 if(data8.json !== undefined){
 if(typeof data8.json !== "boolean"){
-const err22 = {instancePath:instancePath+"/global/logging/json",schemaPath:"#/properties/global/properties/logging/properties/json/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+const err22 = {instancePath:instancePath+"/global/logging/json",keyword:"type",params:{type: "boolean"}};
 if(vErrors === null){
 vErrors = [err22];
 }
@@ -303,7 +303,7 @@ errors++;
 }
 if(data8.journald !== undefined){
 if(typeof data8.journald !== "boolean"){
-const err23 = {instancePath:instancePath+"/global/logging/journald",schemaPath:"#/properties/global/properties/logging/properties/journald/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+const err23 = {instancePath:instancePath+"/global/logging/journald",keyword:"type",params:{type: "boolean"}};
 if(vErrors === null){
 vErrors = [err23];
 }
@@ -315,7 +315,7 @@ errors++;
 }
 }
 else {
-const err24 = {instancePath:instancePath+"/global/logging",schemaPath:"#/properties/global/properties/logging/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err24 = {instancePath:instancePath+"/global/logging",keyword:"type",params:{type: "object"}};
 if(vErrors === null){
 vErrors = [err24];
 }
@@ -330,7 +330,7 @@ let data12 = data1.rate_limit;
 if(data12 && typeof data12 == "object" && !Array.isArray(data12)){
 for(const key4 in data12){
 if(!((key4 === "per_second") || (key4 === "burst"))){
-const err25 = {instancePath:instancePath+"/global/rate_limit",schemaPath:"#/properties/global/properties/rate_limit/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key4},message:"must NOT have additional properties"};
+const err25 = {instancePath:instancePath+"/global/rate_limit",keyword:"additionalProperties",params:{additionalProperty: key4}};
 if(vErrors === null){
 vErrors = [err25];
 }
@@ -343,7 +343,7 @@ errors++;
 if(data12.per_second !== undefined){
 let data13 = data12.per_second;
 if(!(((typeof data13 == "number") && (!(data13 % 1) && !isNaN(data13))) && (isFinite(data13)))){
-const err26 = {instancePath:instancePath+"/global/rate_limit/per_second",schemaPath:"#/properties/global/properties/rate_limit/properties/per_second/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+const err26 = {instancePath:instancePath+"/global/rate_limit/per_second",keyword:"type",params:{type: "integer"}};
 if(vErrors === null){
 vErrors = [err26];
 }
@@ -354,7 +354,7 @@ errors++;
 }
 if((typeof data13 == "number") && (isFinite(data13))){
 if(data13 > 100000 || isNaN(data13)){
-const err27 = {instancePath:instancePath+"/global/rate_limit/per_second",schemaPath:"#/properties/global/properties/rate_limit/properties/per_second/maximum",keyword:"maximum",params:{comparison: "<=", limit: 100000},message:"must be <= 100000"};
+const err27 = {instancePath:instancePath+"/global/rate_limit/per_second",keyword:"maximum",params:{comparison: "<=", limit: 100000}};
 if(vErrors === null){
 vErrors = [err27];
 }
@@ -364,7 +364,7 @@ vErrors.push(err27);
 errors++;
 }
 if(data13 < 1 || isNaN(data13)){
-const err28 = {instancePath:instancePath+"/global/rate_limit/per_second",schemaPath:"#/properties/global/properties/rate_limit/properties/per_second/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+const err28 = {instancePath:instancePath+"/global/rate_limit/per_second",keyword:"minimum",params:{comparison: ">=", limit: 1}};
 if(vErrors === null){
 vErrors = [err28];
 }
@@ -378,7 +378,7 @@ errors++;
 if(data12.burst !== undefined){
 let data14 = data12.burst;
 if(!(((typeof data14 == "number") && (!(data14 % 1) && !isNaN(data14))) && (isFinite(data14)))){
-const err29 = {instancePath:instancePath+"/global/rate_limit/burst",schemaPath:"#/properties/global/properties/rate_limit/properties/burst/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+const err29 = {instancePath:instancePath+"/global/rate_limit/burst",keyword:"type",params:{type: "integer"}};
 if(vErrors === null){
 vErrors = [err29];
 }
@@ -389,7 +389,7 @@ errors++;
 }
 if((typeof data14 == "number") && (isFinite(data14))){
 if(data14 > 100000 || isNaN(data14)){
-const err30 = {instancePath:instancePath+"/global/rate_limit/burst",schemaPath:"#/properties/global/properties/rate_limit/properties/burst/maximum",keyword:"maximum",params:{comparison: "<=", limit: 100000},message:"must be <= 100000"};
+const err30 = {instancePath:instancePath+"/global/rate_limit/burst",keyword:"maximum",params:{comparison: "<=", limit: 100000}};
 if(vErrors === null){
 vErrors = [err30];
 }
@@ -399,7 +399,7 @@ vErrors.push(err30);
 errors++;
 }
 if(data14 < 1 || isNaN(data14)){
-const err31 = {instancePath:instancePath+"/global/rate_limit/burst",schemaPath:"#/properties/global/properties/rate_limit/properties/burst/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+const err31 = {instancePath:instancePath+"/global/rate_limit/burst",keyword:"minimum",params:{comparison: ">=", limit: 1}};
 if(vErrors === null){
 vErrors = [err31];
 }
@@ -412,7 +412,7 @@ errors++;
 }
 }
 else {
-const err32 = {instancePath:instancePath+"/global/rate_limit",schemaPath:"#/properties/global/properties/rate_limit/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err32 = {instancePath:instancePath+"/global/rate_limit",keyword:"type",params:{type: "object"}};
 if(vErrors === null){
 vErrors = [err32];
 }
@@ -427,7 +427,7 @@ let data15 = data1.sandbox;
 if(data15 && typeof data15 == "object" && !Array.isArray(data15)){
 for(const key5 in data15){
 if(!((key5 === "enabled") || (key5 === "require"))){
-const err33 = {instancePath:instancePath+"/global/sandbox",schemaPath:"#/properties/global/properties/sandbox/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key5},message:"must NOT have additional properties"};
+const err33 = {instancePath:instancePath+"/global/sandbox",keyword:"additionalProperties",params:{additionalProperty: key5}};
 if(vErrors === null){
 vErrors = [err33];
 }
@@ -439,7 +439,7 @@ errors++;
 }
 if(data15.enabled !== undefined){
 if(typeof data15.enabled !== "boolean"){
-const err34 = {instancePath:instancePath+"/global/sandbox/enabled",schemaPath:"#/properties/global/properties/sandbox/properties/enabled/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+const err34 = {instancePath:instancePath+"/global/sandbox/enabled",keyword:"type",params:{type: "boolean"}};
 if(vErrors === null){
 vErrors = [err34];
 }
@@ -453,7 +453,7 @@ if(data15.require !== undefined){
 let data17 = data15.require;
 if(Array.isArray(data17)){
 if(data17.length > 2){
-const err35 = {instancePath:instancePath+"/global/sandbox/require",schemaPath:"#/properties/global/properties/sandbox/properties/require/maxItems",keyword:"maxItems",params:{limit: 2},message:"must NOT have more than 2 items"};
+const err35 = {instancePath:instancePath+"/global/sandbox/require",keyword:"maxItems",params:{limit: 2}};
 if(vErrors === null){
 vErrors = [err35];
 }
@@ -466,7 +466,7 @@ const len0 = data17.length;
 for(let i0=0; i0<len0; i0++){
 let data18 = data17[i0];
 if(typeof data18 !== "string"){
-const err36 = {instancePath:instancePath+"/global/sandbox/require/" + i0,schemaPath:"#/properties/global/properties/sandbox/properties/require/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err36 = {instancePath:instancePath+"/global/sandbox/require/" + i0,keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err36];
 }
@@ -476,7 +476,7 @@ vErrors.push(err36);
 errors++;
 }
 if(!((data18 === "landlock") || (data18 === "seccomp"))){
-const err37 = {instancePath:instancePath+"/global/sandbox/require/" + i0,schemaPath:"#/properties/global/properties/sandbox/properties/require/items/enum",keyword:"enum",params:{allowedValues: schema11.properties.global.properties.sandbox.properties.require.items.enum},message:"must be equal to one of the allowed values"};
+const err37 = {instancePath:instancePath+"/global/sandbox/require/" + i0,keyword:"enum",params:{allowedValues: schema11.properties.global.properties.sandbox.properties.require.items.enum}};
 if(vErrors === null){
 vErrors = [err37];
 }
@@ -497,7 +497,7 @@ continue;
 }
 if(typeof indices0[item0] == "number"){
 j0 = indices0[item0];
-const err38 = {instancePath:instancePath+"/global/sandbox/require",schemaPath:"#/properties/global/properties/sandbox/properties/require/uniqueItems",keyword:"uniqueItems",params:{i: i1, j: j0},message:"must NOT have duplicate items (items ## "+j0+" and "+i1+" are identical)"};
+const err38 = {instancePath:instancePath+"/global/sandbox/require",keyword:"uniqueItems",params:{i: i1, j: j0}};
 if(vErrors === null){
 vErrors = [err38];
 }
@@ -512,7 +512,7 @@ indices0[item0] = i1;
 }
 }
 else {
-const err39 = {instancePath:instancePath+"/global/sandbox/require",schemaPath:"#/properties/global/properties/sandbox/properties/require/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err39 = {instancePath:instancePath+"/global/sandbox/require",keyword:"type",params:{type: "array"}};
 if(vErrors === null){
 vErrors = [err39];
 }
@@ -524,7 +524,7 @@ errors++;
 }
 }
 else {
-const err40 = {instancePath:instancePath+"/global/sandbox",schemaPath:"#/properties/global/properties/sandbox/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err40 = {instancePath:instancePath+"/global/sandbox",keyword:"type",params:{type: "object"}};
 if(vErrors === null){
 vErrors = [err40];
 }
@@ -539,7 +539,7 @@ let data19 = data1.secrets;
 if(data19 && typeof data19 == "object" && !Array.isArray(data19)){
 for(const key6 in data19){
 if(!((key6 === "idle_close_ms") || (key6 === "partial_unlock_seconds"))){
-const err41 = {instancePath:instancePath+"/global/secrets",schemaPath:"#/properties/global/properties/secrets/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key6},message:"must NOT have additional properties"};
+const err41 = {instancePath:instancePath+"/global/secrets",keyword:"additionalProperties",params:{additionalProperty: key6}};
 if(vErrors === null){
 vErrors = [err41];
 }
@@ -552,7 +552,7 @@ errors++;
 if(data19.idle_close_ms !== undefined){
 let data20 = data19.idle_close_ms;
 if(!(((typeof data20 == "number") && (!(data20 % 1) && !isNaN(data20))) && (isFinite(data20)))){
-const err42 = {instancePath:instancePath+"/global/secrets/idle_close_ms",schemaPath:"#/properties/global/properties/secrets/properties/idle_close_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+const err42 = {instancePath:instancePath+"/global/secrets/idle_close_ms",keyword:"type",params:{type: "integer"}};
 if(vErrors === null){
 vErrors = [err42];
 }
@@ -563,7 +563,7 @@ errors++;
 }
 if((typeof data20 == "number") && (isFinite(data20))){
 if(data20 > 3600000 || isNaN(data20)){
-const err43 = {instancePath:instancePath+"/global/secrets/idle_close_ms",schemaPath:"#/properties/global/properties/secrets/properties/idle_close_ms/maximum",keyword:"maximum",params:{comparison: "<=", limit: 3600000},message:"must be <= 3600000"};
+const err43 = {instancePath:instancePath+"/global/secrets/idle_close_ms",keyword:"maximum",params:{comparison: "<=", limit: 3600000}};
 if(vErrors === null){
 vErrors = [err43];
 }
@@ -573,7 +573,7 @@ vErrors.push(err43);
 errors++;
 }
 if(data20 < 10 || isNaN(data20)){
-const err44 = {instancePath:instancePath+"/global/secrets/idle_close_ms",schemaPath:"#/properties/global/properties/secrets/properties/idle_close_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 10},message:"must be >= 10"};
+const err44 = {instancePath:instancePath+"/global/secrets/idle_close_ms",keyword:"minimum",params:{comparison: ">=", limit: 10}};
 if(vErrors === null){
 vErrors = [err44];
 }
@@ -587,7 +587,7 @@ errors++;
 if(data19.partial_unlock_seconds !== undefined){
 let data21 = data19.partial_unlock_seconds;
 if(!(((typeof data21 == "number") && (!(data21 % 1) && !isNaN(data21))) && (isFinite(data21)))){
-const err45 = {instancePath:instancePath+"/global/secrets/partial_unlock_seconds",schemaPath:"#/properties/global/properties/secrets/properties/partial_unlock_seconds/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+const err45 = {instancePath:instancePath+"/global/secrets/partial_unlock_seconds",keyword:"type",params:{type: "integer"}};
 if(vErrors === null){
 vErrors = [err45];
 }
@@ -598,7 +598,7 @@ errors++;
 }
 if((typeof data21 == "number") && (isFinite(data21))){
 if(data21 > 3600 || isNaN(data21)){
-const err46 = {instancePath:instancePath+"/global/secrets/partial_unlock_seconds",schemaPath:"#/properties/global/properties/secrets/properties/partial_unlock_seconds/maximum",keyword:"maximum",params:{comparison: "<=", limit: 3600},message:"must be <= 3600"};
+const err46 = {instancePath:instancePath+"/global/secrets/partial_unlock_seconds",keyword:"maximum",params:{comparison: "<=", limit: 3600}};
 if(vErrors === null){
 vErrors = [err46];
 }
@@ -608,7 +608,7 @@ vErrors.push(err46);
 errors++;
 }
 if(data21 < 10 || isNaN(data21)){
-const err47 = {instancePath:instancePath+"/global/secrets/partial_unlock_seconds",schemaPath:"#/properties/global/properties/secrets/properties/partial_unlock_seconds/minimum",keyword:"minimum",params:{comparison: ">=", limit: 10},message:"must be >= 10"};
+const err47 = {instancePath:instancePath+"/global/secrets/partial_unlock_seconds",keyword:"minimum",params:{comparison: ">=", limit: 10}};
 if(vErrors === null){
 vErrors = [err47];
 }
@@ -621,7 +621,7 @@ errors++;
 }
 }
 else {
-const err48 = {instancePath:instancePath+"/global/secrets",schemaPath:"#/properties/global/properties/secrets/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err48 = {instancePath:instancePath+"/global/secrets",keyword:"type",params:{type: "object"}};
 if(vErrors === null){
 vErrors = [err48];
 }
@@ -636,7 +636,7 @@ let data22 = data1.ssh;
 if(data22 && typeof data22 == "object" && !Array.isArray(data22)){
 for(const key7 in data22){
 if(!(key7 === "agent_socket")){
-const err49 = {instancePath:instancePath+"/global/ssh",schemaPath:"#/properties/global/properties/ssh/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key7},message:"must NOT have additional properties"};
+const err49 = {instancePath:instancePath+"/global/ssh",keyword:"additionalProperties",params:{additionalProperty: key7}};
 if(vErrors === null){
 vErrors = [err49];
 }
@@ -650,7 +650,7 @@ if(data22.agent_socket !== undefined){
 let data23 = data22.agent_socket;
 if(typeof data23 === "string"){
 if(!pattern1.test(data23)){
-const err50 = {instancePath:instancePath+"/global/ssh/agent_socket",schemaPath:"#/properties/global/properties/ssh/properties/agent_socket/pattern",keyword:"pattern",params:{pattern: "^/[^\\u0000]{1,106}$"},message:"must match pattern \""+"^/[^\\u0000]{1,106}$"+"\""};
+const err50 = {instancePath:instancePath+"/global/ssh/agent_socket",keyword:"pattern",params:{pattern: "^/[^\\u0000]{1,106}$"}};
 if(vErrors === null){
 vErrors = [err50];
 }
@@ -661,7 +661,7 @@ errors++;
 }
 }
 else {
-const err51 = {instancePath:instancePath+"/global/ssh/agent_socket",schemaPath:"#/properties/global/properties/ssh/properties/agent_socket/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err51 = {instancePath:instancePath+"/global/ssh/agent_socket",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err51];
 }
@@ -673,7 +673,7 @@ errors++;
 }
 }
 else {
-const err52 = {instancePath:instancePath+"/global/ssh",schemaPath:"#/properties/global/properties/ssh/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err52 = {instancePath:instancePath+"/global/ssh",keyword:"type",params:{type: "object"}};
 if(vErrors === null){
 vErrors = [err52];
 }
@@ -688,7 +688,7 @@ let data24 = data1.keys;
 if(data24 && typeof data24 == "object" && !Array.isArray(data24)){
 for(const key8 in data24){
 if(!(key8 === "rotation_grace_seconds")){
-const err53 = {instancePath:instancePath+"/global/keys",schemaPath:"#/properties/global/properties/keys/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key8},message:"must NOT have additional properties"};
+const err53 = {instancePath:instancePath+"/global/keys",keyword:"additionalProperties",params:{additionalProperty: key8}};
 if(vErrors === null){
 vErrors = [err53];
 }
@@ -701,7 +701,7 @@ errors++;
 if(data24.rotation_grace_seconds !== undefined){
 let data25 = data24.rotation_grace_seconds;
 if(!(((typeof data25 == "number") && (!(data25 % 1) && !isNaN(data25))) && (isFinite(data25)))){
-const err54 = {instancePath:instancePath+"/global/keys/rotation_grace_seconds",schemaPath:"#/properties/global/properties/keys/properties/rotation_grace_seconds/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+const err54 = {instancePath:instancePath+"/global/keys/rotation_grace_seconds",keyword:"type",params:{type: "integer"}};
 if(vErrors === null){
 vErrors = [err54];
 }
@@ -712,7 +712,7 @@ errors++;
 }
 if((typeof data25 == "number") && (isFinite(data25))){
 if(data25 > 3600 || isNaN(data25)){
-const err55 = {instancePath:instancePath+"/global/keys/rotation_grace_seconds",schemaPath:"#/properties/global/properties/keys/properties/rotation_grace_seconds/maximum",keyword:"maximum",params:{comparison: "<=", limit: 3600},message:"must be <= 3600"};
+const err55 = {instancePath:instancePath+"/global/keys/rotation_grace_seconds",keyword:"maximum",params:{comparison: "<=", limit: 3600}};
 if(vErrors === null){
 vErrors = [err55];
 }
@@ -722,7 +722,7 @@ vErrors.push(err55);
 errors++;
 }
 if(data25 < 1 || isNaN(data25)){
-const err56 = {instancePath:instancePath+"/global/keys/rotation_grace_seconds",schemaPath:"#/properties/global/properties/keys/properties/rotation_grace_seconds/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+const err56 = {instancePath:instancePath+"/global/keys/rotation_grace_seconds",keyword:"minimum",params:{comparison: ">=", limit: 1}};
 if(vErrors === null){
 vErrors = [err56];
 }
@@ -735,7 +735,7 @@ errors++;
 }
 }
 else {
-const err57 = {instancePath:instancePath+"/global/keys",schemaPath:"#/properties/global/properties/keys/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err57 = {instancePath:instancePath+"/global/keys",keyword:"type",params:{type: "object"}};
 if(vErrors === null){
 vErrors = [err57];
 }
@@ -750,7 +750,7 @@ let data26 = data1.audit;
 if(data26 && typeof data26 == "object" && !Array.isArray(data26)){
 for(const key9 in data26){
 if(!((key9 === "max_bytes") || (key9 === "max_files"))){
-const err58 = {instancePath:instancePath+"/global/audit",schemaPath:"#/properties/global/properties/audit/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key9},message:"must NOT have additional properties"};
+const err58 = {instancePath:instancePath+"/global/audit",keyword:"additionalProperties",params:{additionalProperty: key9}};
 if(vErrors === null){
 vErrors = [err58];
 }
@@ -763,7 +763,7 @@ errors++;
 if(data26.max_bytes !== undefined){
 let data27 = data26.max_bytes;
 if(!(((typeof data27 == "number") && (!(data27 % 1) && !isNaN(data27))) && (isFinite(data27)))){
-const err59 = {instancePath:instancePath+"/global/audit/max_bytes",schemaPath:"#/properties/global/properties/audit/properties/max_bytes/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+const err59 = {instancePath:instancePath+"/global/audit/max_bytes",keyword:"type",params:{type: "integer"}};
 if(vErrors === null){
 vErrors = [err59];
 }
@@ -774,7 +774,7 @@ errors++;
 }
 if((typeof data27 == "number") && (isFinite(data27))){
 if(data27 > 1073741824 || isNaN(data27)){
-const err60 = {instancePath:instancePath+"/global/audit/max_bytes",schemaPath:"#/properties/global/properties/audit/properties/max_bytes/maximum",keyword:"maximum",params:{comparison: "<=", limit: 1073741824},message:"must be <= 1073741824"};
+const err60 = {instancePath:instancePath+"/global/audit/max_bytes",keyword:"maximum",params:{comparison: "<=", limit: 1073741824}};
 if(vErrors === null){
 vErrors = [err60];
 }
@@ -784,7 +784,7 @@ vErrors.push(err60);
 errors++;
 }
 if(data27 < 65536 || isNaN(data27)){
-const err61 = {instancePath:instancePath+"/global/audit/max_bytes",schemaPath:"#/properties/global/properties/audit/properties/max_bytes/minimum",keyword:"minimum",params:{comparison: ">=", limit: 65536},message:"must be >= 65536"};
+const err61 = {instancePath:instancePath+"/global/audit/max_bytes",keyword:"minimum",params:{comparison: ">=", limit: 65536}};
 if(vErrors === null){
 vErrors = [err61];
 }
@@ -798,7 +798,7 @@ errors++;
 if(data26.max_files !== undefined){
 let data28 = data26.max_files;
 if(!(((typeof data28 == "number") && (!(data28 % 1) && !isNaN(data28))) && (isFinite(data28)))){
-const err62 = {instancePath:instancePath+"/global/audit/max_files",schemaPath:"#/properties/global/properties/audit/properties/max_files/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+const err62 = {instancePath:instancePath+"/global/audit/max_files",keyword:"type",params:{type: "integer"}};
 if(vErrors === null){
 vErrors = [err62];
 }
@@ -809,7 +809,7 @@ errors++;
 }
 if((typeof data28 == "number") && (isFinite(data28))){
 if(data28 > 1000 || isNaN(data28)){
-const err63 = {instancePath:instancePath+"/global/audit/max_files",schemaPath:"#/properties/global/properties/audit/properties/max_files/maximum",keyword:"maximum",params:{comparison: "<=", limit: 1000},message:"must be <= 1000"};
+const err63 = {instancePath:instancePath+"/global/audit/max_files",keyword:"maximum",params:{comparison: "<=", limit: 1000}};
 if(vErrors === null){
 vErrors = [err63];
 }
@@ -819,7 +819,7 @@ vErrors.push(err63);
 errors++;
 }
 if(data28 < 2 || isNaN(data28)){
-const err64 = {instancePath:instancePath+"/global/audit/max_files",schemaPath:"#/properties/global/properties/audit/properties/max_files/minimum",keyword:"minimum",params:{comparison: ">=", limit: 2},message:"must be >= 2"};
+const err64 = {instancePath:instancePath+"/global/audit/max_files",keyword:"minimum",params:{comparison: ">=", limit: 2}};
 if(vErrors === null){
 vErrors = [err64];
 }
@@ -832,7 +832,7 @@ errors++;
 }
 }
 else {
-const err65 = {instancePath:instancePath+"/global/audit",schemaPath:"#/properties/global/properties/audit/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err65 = {instancePath:instancePath+"/global/audit",keyword:"type",params:{type: "object"}};
 if(vErrors === null){
 vErrors = [err65];
 }
@@ -847,7 +847,7 @@ let data29 = data1.tpm;
 if(data29 && typeof data29 == "object" && !Array.isArray(data29)){
 for(const key10 in data29){
 if(!(((((((key10 === "tcti") || (key10 === "bank")) || (key10 === "pcrs")) || (key10 === "allow_zero_pcrs")) || (key10 === "policy")) || (key10 === "rollback")) || (key10 === "cap_pcr"))){
-const err66 = {instancePath:instancePath+"/global/tpm",schemaPath:"#/properties/global/properties/tpm/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key10},message:"must NOT have additional properties"};
+const err66 = {instancePath:instancePath+"/global/tpm",keyword:"additionalProperties",params:{additionalProperty: key10}};
 if(vErrors === null){
 vErrors = [err66];
 }
@@ -861,7 +861,7 @@ if(data29.tcti !== undefined){
 let data30 = data29.tcti;
 if(typeof data30 === "string"){
 if(!pattern3.test(data30)){
-const err67 = {instancePath:instancePath+"/global/tpm/tcti",schemaPath:"#/properties/global/properties/tpm/properties/tcti/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9-]+(?::[\\x21-\\x7e]*)?$"},message:"must match pattern \""+"^[a-z0-9-]+(?::[\\x21-\\x7e]*)?$"+"\""};
+const err67 = {instancePath:instancePath+"/global/tpm/tcti",keyword:"pattern",params:{pattern: "^[a-z0-9-]+(?::[\\x21-\\x7e]*)?$"}};
 if(vErrors === null){
 vErrors = [err67];
 }
@@ -872,7 +872,7 @@ errors++;
 }
 }
 else {
-const err68 = {instancePath:instancePath+"/global/tpm/tcti",schemaPath:"#/properties/global/properties/tpm/properties/tcti/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err68 = {instancePath:instancePath+"/global/tpm/tcti",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err68];
 }
@@ -885,7 +885,7 @@ errors++;
 if(data29.bank !== undefined){
 let data31 = data29.bank;
 if(typeof data31 !== "string"){
-const err69 = {instancePath:instancePath+"/global/tpm/bank",schemaPath:"#/properties/global/properties/tpm/properties/bank/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err69 = {instancePath:instancePath+"/global/tpm/bank",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err69];
 }
@@ -895,7 +895,7 @@ vErrors.push(err69);
 errors++;
 }
 if(!((data31 === "sha256") || (data31 === "sha384"))){
-const err70 = {instancePath:instancePath+"/global/tpm/bank",schemaPath:"#/properties/global/properties/tpm/properties/bank/enum",keyword:"enum",params:{allowedValues: schema11.properties.global.properties.tpm.properties.bank.enum},message:"must be equal to one of the allowed values"};
+const err70 = {instancePath:instancePath+"/global/tpm/bank",keyword:"enum",params:{allowedValues: schema11.properties.global.properties.tpm.properties.bank.enum}};
 if(vErrors === null){
 vErrors = [err70];
 }
@@ -909,7 +909,7 @@ if(data29.pcrs !== undefined){
 let data32 = data29.pcrs;
 if(Array.isArray(data32)){
 if(data32.length > 24){
-const err71 = {instancePath:instancePath+"/global/tpm/pcrs",schemaPath:"#/properties/global/properties/tpm/properties/pcrs/maxItems",keyword:"maxItems",params:{limit: 24},message:"must NOT have more than 24 items"};
+const err71 = {instancePath:instancePath+"/global/tpm/pcrs",keyword:"maxItems",params:{limit: 24}};
 if(vErrors === null){
 vErrors = [err71];
 }
@@ -919,7 +919,7 @@ vErrors.push(err71);
 errors++;
 }
 if(data32.length < 1){
-const err72 = {instancePath:instancePath+"/global/tpm/pcrs",schemaPath:"#/properties/global/properties/tpm/properties/pcrs/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items"};
+const err72 = {instancePath:instancePath+"/global/tpm/pcrs",keyword:"minItems",params:{limit: 1}};
 if(vErrors === null){
 vErrors = [err72];
 }
@@ -932,7 +932,7 @@ const len1 = data32.length;
 for(let i2=0; i2<len1; i2++){
 let data33 = data32[i2];
 if(!(((typeof data33 == "number") && (!(data33 % 1) && !isNaN(data33))) && (isFinite(data33)))){
-const err73 = {instancePath:instancePath+"/global/tpm/pcrs/" + i2,schemaPath:"#/properties/global/properties/tpm/properties/pcrs/items/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+const err73 = {instancePath:instancePath+"/global/tpm/pcrs/" + i2,keyword:"type",params:{type: "integer"}};
 if(vErrors === null){
 vErrors = [err73];
 }
@@ -943,7 +943,7 @@ errors++;
 }
 if((typeof data33 == "number") && (isFinite(data33))){
 if(data33 > 23 || isNaN(data33)){
-const err74 = {instancePath:instancePath+"/global/tpm/pcrs/" + i2,schemaPath:"#/properties/global/properties/tpm/properties/pcrs/items/maximum",keyword:"maximum",params:{comparison: "<=", limit: 23},message:"must be <= 23"};
+const err74 = {instancePath:instancePath+"/global/tpm/pcrs/" + i2,keyword:"maximum",params:{comparison: "<=", limit: 23}};
 if(vErrors === null){
 vErrors = [err74];
 }
@@ -953,7 +953,7 @@ vErrors.push(err74);
 errors++;
 }
 if(data33 < 0 || isNaN(data33)){
-const err75 = {instancePath:instancePath+"/global/tpm/pcrs/" + i2,schemaPath:"#/properties/global/properties/tpm/properties/pcrs/items/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+const err75 = {instancePath:instancePath+"/global/tpm/pcrs/" + i2,keyword:"minimum",params:{comparison: ">=", limit: 0}};
 if(vErrors === null){
 vErrors = [err75];
 }
@@ -975,7 +975,7 @@ continue;
 }
 if(typeof indices1[item1] == "number"){
 j1 = indices1[item1];
-const err76 = {instancePath:instancePath+"/global/tpm/pcrs",schemaPath:"#/properties/global/properties/tpm/properties/pcrs/uniqueItems",keyword:"uniqueItems",params:{i: i3, j: j1},message:"must NOT have duplicate items (items ## "+j1+" and "+i3+" are identical)"};
+const err76 = {instancePath:instancePath+"/global/tpm/pcrs",keyword:"uniqueItems",params:{i: i3, j: j1}};
 if(vErrors === null){
 vErrors = [err76];
 }
@@ -990,7 +990,7 @@ indices1[item1] = i3;
 }
 }
 else {
-const err77 = {instancePath:instancePath+"/global/tpm/pcrs",schemaPath:"#/properties/global/properties/tpm/properties/pcrs/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err77 = {instancePath:instancePath+"/global/tpm/pcrs",keyword:"type",params:{type: "array"}};
 if(vErrors === null){
 vErrors = [err77];
 }
@@ -1002,7 +1002,7 @@ errors++;
 }
 if(data29.allow_zero_pcrs !== undefined){
 if(typeof data29.allow_zero_pcrs !== "boolean"){
-const err78 = {instancePath:instancePath+"/global/tpm/allow_zero_pcrs",schemaPath:"#/properties/global/properties/tpm/properties/allow_zero_pcrs/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+const err78 = {instancePath:instancePath+"/global/tpm/allow_zero_pcrs",keyword:"type",params:{type: "boolean"}};
 if(vErrors === null){
 vErrors = [err78];
 }
@@ -1015,7 +1015,7 @@ errors++;
 if(data29.policy !== undefined){
 let data35 = data29.policy;
 if(typeof data35 !== "string"){
-const err79 = {instancePath:instancePath+"/global/tpm/policy",schemaPath:"#/properties/global/properties/tpm/properties/policy/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err79 = {instancePath:instancePath+"/global/tpm/policy",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err79];
 }
@@ -1025,7 +1025,7 @@ vErrors.push(err79);
 errors++;
 }
 if(!((data35 === "authorize") || (data35 === "pcr"))){
-const err80 = {instancePath:instancePath+"/global/tpm/policy",schemaPath:"#/properties/global/properties/tpm/properties/policy/enum",keyword:"enum",params:{allowedValues: schema11.properties.global.properties.tpm.properties.policy.enum},message:"must be equal to one of the allowed values"};
+const err80 = {instancePath:instancePath+"/global/tpm/policy",keyword:"enum",params:{allowedValues: schema11.properties.global.properties.tpm.properties.policy.enum}};
 if(vErrors === null){
 vErrors = [err80];
 }
@@ -1038,7 +1038,7 @@ errors++;
 if(data29.rollback !== undefined){
 let data36 = data29.rollback;
 if(typeof data36 !== "string"){
-const err81 = {instancePath:instancePath+"/global/tpm/rollback",schemaPath:"#/properties/global/properties/tpm/properties/rollback/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err81 = {instancePath:instancePath+"/global/tpm/rollback",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err81];
 }
@@ -1048,7 +1048,7 @@ vErrors.push(err81);
 errors++;
 }
 if(!(((data36 === "off") || (data36 === "warn")) || (data36 === "refuse"))){
-const err82 = {instancePath:instancePath+"/global/tpm/rollback",schemaPath:"#/properties/global/properties/tpm/properties/rollback/enum",keyword:"enum",params:{allowedValues: schema11.properties.global.properties.tpm.properties.rollback.enum},message:"must be equal to one of the allowed values"};
+const err82 = {instancePath:instancePath+"/global/tpm/rollback",keyword:"enum",params:{allowedValues: schema11.properties.global.properties.tpm.properties.rollback.enum}};
 if(vErrors === null){
 vErrors = [err82];
 }
@@ -1061,7 +1061,7 @@ errors++;
 if(data29.cap_pcr !== undefined){
 let data37 = data29.cap_pcr;
 if(!(((typeof data37 == "number") && (!(data37 % 1) && !isNaN(data37))) && (isFinite(data37)))){
-const err83 = {instancePath:instancePath+"/global/tpm/cap_pcr",schemaPath:"#/properties/global/properties/tpm/properties/cap_pcr/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+const err83 = {instancePath:instancePath+"/global/tpm/cap_pcr",keyword:"type",params:{type: "integer"}};
 if(vErrors === null){
 vErrors = [err83];
 }
@@ -1072,7 +1072,7 @@ errors++;
 }
 if((typeof data37 == "number") && (isFinite(data37))){
 if(data37 > 23 || isNaN(data37)){
-const err84 = {instancePath:instancePath+"/global/tpm/cap_pcr",schemaPath:"#/properties/global/properties/tpm/properties/cap_pcr/maximum",keyword:"maximum",params:{comparison: "<=", limit: 23},message:"must be <= 23"};
+const err84 = {instancePath:instancePath+"/global/tpm/cap_pcr",keyword:"maximum",params:{comparison: "<=", limit: 23}};
 if(vErrors === null){
 vErrors = [err84];
 }
@@ -1082,7 +1082,7 @@ vErrors.push(err84);
 errors++;
 }
 if(data37 < 0 || isNaN(data37)){
-const err85 = {instancePath:instancePath+"/global/tpm/cap_pcr",schemaPath:"#/properties/global/properties/tpm/properties/cap_pcr/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+const err85 = {instancePath:instancePath+"/global/tpm/cap_pcr",keyword:"minimum",params:{comparison: ">=", limit: 0}};
 if(vErrors === null){
 vErrors = [err85];
 }
@@ -1095,7 +1095,7 @@ errors++;
 }
 }
 else {
-const err86 = {instancePath:instancePath+"/global/tpm",schemaPath:"#/properties/global/properties/tpm/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err86 = {instancePath:instancePath+"/global/tpm",keyword:"type",params:{type: "object"}};
 if(vErrors === null){
 vErrors = [err86];
 }
@@ -1107,7 +1107,7 @@ errors++;
 }
 }
 else {
-const err87 = {instancePath:instancePath+"/global",schemaPath:"#/properties/global/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err87 = {instancePath:instancePath+"/global",keyword:"type",params:{type: "object"}};
 if(vErrors === null){
 vErrors = [err87];
 }
@@ -1122,7 +1122,7 @@ let data38 = data.crypto;
 if(data38 && typeof data38 == "object" && !Array.isArray(data38)){
 for(const key11 in data38){
 if(!((((((key11 === "kdf") || (key11 === "hkdf")) || (key11 === "noise_cipher")) || (key11 === "noise_hash")) || (key11 === "audit_hash")) || (key11 === "minimum_peer_profile"))){
-const err88 = {instancePath:instancePath+"/crypto",schemaPath:"#/properties/crypto/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key11},message:"must NOT have additional properties"};
+const err88 = {instancePath:instancePath+"/crypto",keyword:"additionalProperties",params:{additionalProperty: key11}};
 if(vErrors === null){
 vErrors = [err88];
 }
@@ -1135,7 +1135,7 @@ errors++;
 if(data38.kdf !== undefined){
 let data39 = data38.kdf;
 if(typeof data39 !== "string"){
-const err89 = {instancePath:instancePath+"/crypto/kdf",schemaPath:"#/properties/crypto/properties/kdf/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err89 = {instancePath:instancePath+"/crypto/kdf",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err89];
 }
@@ -1145,7 +1145,7 @@ vErrors.push(err89);
 errors++;
 }
 if(!((data39 === "argon2id") || (data39 === "pbkdf2-sha256"))){
-const err90 = {instancePath:instancePath+"/crypto/kdf",schemaPath:"#/properties/crypto/properties/kdf/enum",keyword:"enum",params:{allowedValues: schema11.properties.crypto.properties.kdf.enum},message:"must be equal to one of the allowed values"};
+const err90 = {instancePath:instancePath+"/crypto/kdf",keyword:"enum",params:{allowedValues: schema11.properties.crypto.properties.kdf.enum}};
 if(vErrors === null){
 vErrors = [err90];
 }
@@ -1158,7 +1158,7 @@ errors++;
 if(data38.hkdf !== undefined){
 let data40 = data38.hkdf;
 if(typeof data40 !== "string"){
-const err91 = {instancePath:instancePath+"/crypto/hkdf",schemaPath:"#/properties/crypto/properties/hkdf/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err91 = {instancePath:instancePath+"/crypto/hkdf",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err91];
 }
@@ -1168,7 +1168,7 @@ vErrors.push(err91);
 errors++;
 }
 if(!((data40 === "blake3") || (data40 === "hkdf-sha256"))){
-const err92 = {instancePath:instancePath+"/crypto/hkdf",schemaPath:"#/properties/crypto/properties/hkdf/enum",keyword:"enum",params:{allowedValues: schema11.properties.crypto.properties.hkdf.enum},message:"must be equal to one of the allowed values"};
+const err92 = {instancePath:instancePath+"/crypto/hkdf",keyword:"enum",params:{allowedValues: schema11.properties.crypto.properties.hkdf.enum}};
 if(vErrors === null){
 vErrors = [err92];
 }
@@ -1181,7 +1181,7 @@ errors++;
 if(data38.noise_cipher !== undefined){
 let data41 = data38.noise_cipher;
 if(typeof data41 !== "string"){
-const err93 = {instancePath:instancePath+"/crypto/noise_cipher",schemaPath:"#/properties/crypto/properties/noise_cipher/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err93 = {instancePath:instancePath+"/crypto/noise_cipher",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err93];
 }
@@ -1191,7 +1191,7 @@ vErrors.push(err93);
 errors++;
 }
 if(!((data41 === "chacha-poly") || (data41 === "aes-gcm"))){
-const err94 = {instancePath:instancePath+"/crypto/noise_cipher",schemaPath:"#/properties/crypto/properties/noise_cipher/enum",keyword:"enum",params:{allowedValues: schema11.properties.crypto.properties.noise_cipher.enum},message:"must be equal to one of the allowed values"};
+const err94 = {instancePath:instancePath+"/crypto/noise_cipher",keyword:"enum",params:{allowedValues: schema11.properties.crypto.properties.noise_cipher.enum}};
 if(vErrors === null){
 vErrors = [err94];
 }
@@ -1204,7 +1204,7 @@ errors++;
 if(data38.noise_hash !== undefined){
 let data42 = data38.noise_hash;
 if(typeof data42 !== "string"){
-const err95 = {instancePath:instancePath+"/crypto/noise_hash",schemaPath:"#/properties/crypto/properties/noise_hash/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err95 = {instancePath:instancePath+"/crypto/noise_hash",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err95];
 }
@@ -1214,7 +1214,7 @@ vErrors.push(err95);
 errors++;
 }
 if(!((data42 === "blake2s") || (data42 === "sha256"))){
-const err96 = {instancePath:instancePath+"/crypto/noise_hash",schemaPath:"#/properties/crypto/properties/noise_hash/enum",keyword:"enum",params:{allowedValues: schema11.properties.crypto.properties.noise_hash.enum},message:"must be equal to one of the allowed values"};
+const err96 = {instancePath:instancePath+"/crypto/noise_hash",keyword:"enum",params:{allowedValues: schema11.properties.crypto.properties.noise_hash.enum}};
 if(vErrors === null){
 vErrors = [err96];
 }
@@ -1227,7 +1227,7 @@ errors++;
 if(data38.audit_hash !== undefined){
 let data43 = data38.audit_hash;
 if(typeof data43 !== "string"){
-const err97 = {instancePath:instancePath+"/crypto/audit_hash",schemaPath:"#/properties/crypto/properties/audit_hash/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err97 = {instancePath:instancePath+"/crypto/audit_hash",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err97];
 }
@@ -1237,7 +1237,7 @@ vErrors.push(err97);
 errors++;
 }
 if(!((data43 === "blake3") || (data43 === "sha256"))){
-const err98 = {instancePath:instancePath+"/crypto/audit_hash",schemaPath:"#/properties/crypto/properties/audit_hash/enum",keyword:"enum",params:{allowedValues: schema11.properties.crypto.properties.audit_hash.enum},message:"must be equal to one of the allowed values"};
+const err98 = {instancePath:instancePath+"/crypto/audit_hash",keyword:"enum",params:{allowedValues: schema11.properties.crypto.properties.audit_hash.enum}};
 if(vErrors === null){
 vErrors = [err98];
 }
@@ -1250,7 +1250,7 @@ errors++;
 if(data38.minimum_peer_profile !== undefined){
 let data44 = data38.minimum_peer_profile;
 if(typeof data44 !== "string"){
-const err99 = {instancePath:instancePath+"/crypto/minimum_peer_profile",schemaPath:"#/properties/crypto/properties/minimum_peer_profile/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err99 = {instancePath:instancePath+"/crypto/minimum_peer_profile",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err99];
 }
@@ -1260,7 +1260,7 @@ vErrors.push(err99);
 errors++;
 }
 if(!(((data44 === "leading-edge") || (data44 === "governance-compatible")) || (data44 === "custom"))){
-const err100 = {instancePath:instancePath+"/crypto/minimum_peer_profile",schemaPath:"#/properties/crypto/properties/minimum_peer_profile/enum",keyword:"enum",params:{allowedValues: schema11.properties.crypto.properties.minimum_peer_profile.enum},message:"must be equal to one of the allowed values"};
+const err100 = {instancePath:instancePath+"/crypto/minimum_peer_profile",keyword:"enum",params:{allowedValues: schema11.properties.crypto.properties.minimum_peer_profile.enum}};
 if(vErrors === null){
 vErrors = [err100];
 }
@@ -1272,7 +1272,7 @@ errors++;
 }
 }
 else {
-const err101 = {instancePath:instancePath+"/crypto",schemaPath:"#/properties/crypto/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err101 = {instancePath:instancePath+"/crypto",keyword:"type",params:{type: "object"}};
 if(vErrors === null){
 vErrors = [err101];
 }
@@ -1286,7 +1286,7 @@ if(data.profiles !== undefined){
 let data45 = data.profiles;
 if(data45 && typeof data45 == "object" && !Array.isArray(data45)){
 if(Object.keys(data45).length > 256){
-const err102 = {instancePath:instancePath+"/profiles",schemaPath:"#/properties/profiles/maxProperties",keyword:"maxProperties",params:{limit: 256},message:"must NOT have more than 256 properties"};
+const err102 = {instancePath:instancePath+"/profiles",keyword:"maxProperties",params:{limit: 256}};
 if(vErrors === null){
 vErrors = [err102];
 }
@@ -1297,7 +1297,7 @@ errors++;
 }
 for(const key12 in data45){
 if(!(pattern0.test(key12))){
-const err103 = {instancePath:instancePath+"/profiles",schemaPath:"#/properties/profiles/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key12},message:"must NOT have additional properties"};
+const err103 = {instancePath:instancePath+"/profiles",keyword:"additionalProperties",params:{additionalProperty: key12}};
 if(vErrors === null){
 vErrors = [err103];
 }
@@ -1313,7 +1313,7 @@ let data46 = data45[key13];
 if(data46 && typeof data46 == "object" && !Array.isArray(data46)){
 for(const key14 in data46){
 if(!(func2.call(schema11.properties.profiles.patternProperties["^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"].properties, key14))){
-const err104 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/profiles/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_-%5D%7B0%2C63%7D%24/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key14},message:"must NOT have additional properties"};
+const err104 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1"),keyword:"additionalProperties",params:{additionalProperty: key14}};
 if(vErrors === null){
 vErrors = [err104];
 }
@@ -1327,7 +1327,7 @@ if(data46.name !== undefined){
 let data47 = data46.name;
 if(typeof data47 === "string"){
 if(!pattern0.test(data47)){
-const err105 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/name",schemaPath:"#/properties/profiles/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_-%5D%7B0%2C63%7D%24/properties/name/pattern",keyword:"pattern",params:{pattern: "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},message:"must match pattern \""+"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"+"\""};
+const err105 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/name",keyword:"pattern",params:{pattern: "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"}};
 if(vErrors === null){
 vErrors = [err105];
 }
@@ -1338,7 +1338,7 @@ errors++;
 }
 }
 else {
-const err106 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/name",schemaPath:"#/properties/profiles/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_-%5D%7B0%2C63%7D%24/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err106 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/name",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err106];
 }
@@ -1352,7 +1352,7 @@ if(data46.extends !== undefined){
 let data48 = data46.extends;
 if(typeof data48 === "string"){
 if(!pattern0.test(data48)){
-const err107 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/extends",schemaPath:"#/properties/profiles/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_-%5D%7B0%2C63%7D%24/properties/extends/pattern",keyword:"pattern",params:{pattern: "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},message:"must match pattern \""+"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"+"\""};
+const err107 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/extends",keyword:"pattern",params:{pattern: "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"}};
 if(vErrors === null){
 vErrors = [err107];
 }
@@ -1363,7 +1363,7 @@ errors++;
 }
 }
 else {
-const err108 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/extends",schemaPath:"#/properties/profiles/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_-%5D%7B0%2C63%7D%24/properties/extends/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err108 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/extends",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err108];
 }
@@ -1376,7 +1376,7 @@ errors++;
 if(data46.unlock !== undefined){
 let data49 = data46.unlock;
 if(typeof data49 !== "string"){
-const err109 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/unlock",schemaPath:"#/properties/profiles/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_-%5D%7B0%2C63%7D%24/properties/unlock/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err109 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/unlock",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err109];
 }
@@ -1386,7 +1386,7 @@ vErrors.push(err109);
 errors++;
 }
 if(!((data49 === "manual") || (data49 === "tpm"))){
-const err110 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/unlock",schemaPath:"#/properties/profiles/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_-%5D%7B0%2C63%7D%24/properties/unlock/enum",keyword:"enum",params:{allowedValues: schema11.properties.profiles.patternProperties["^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"].properties.unlock.enum},message:"must be equal to one of the allowed values"};
+const err110 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/unlock",keyword:"enum",params:{allowedValues: schema11.properties.profiles.patternProperties["^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"].properties.unlock.enum}};
 if(vErrors === null){
 vErrors = [err110];
 }
@@ -1401,7 +1401,7 @@ let data50 = data46.auth;
 if(data50 && typeof data50 == "object" && !Array.isArray(data50)){
 for(const key15 in data50){
 if(!(((key15 === "mode") || (key15 === "required")) || (key15 === "additional_required"))){
-const err111 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/auth",schemaPath:"#/properties/profiles/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_-%5D%7B0%2C63%7D%24/properties/auth/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key15},message:"must NOT have additional properties"};
+const err111 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/auth",keyword:"additionalProperties",params:{additionalProperty: key15}};
 if(vErrors === null){
 vErrors = [err111];
 }
@@ -1414,7 +1414,7 @@ errors++;
 if(data50.mode !== undefined){
 let data51 = data50.mode;
 if(typeof data51 !== "string"){
-const err112 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/auth/mode",schemaPath:"#/properties/profiles/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_-%5D%7B0%2C63%7D%24/properties/auth/properties/mode/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err112 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/auth/mode",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err112];
 }
@@ -1424,7 +1424,7 @@ vErrors.push(err112);
 errors++;
 }
 if(!(((data51 === "any") || (data51 === "all")) || (data51 === "policy"))){
-const err113 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/auth/mode",schemaPath:"#/properties/profiles/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_-%5D%7B0%2C63%7D%24/properties/auth/properties/mode/enum",keyword:"enum",params:{allowedValues: schema11.properties.profiles.patternProperties["^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"].properties.auth.properties.mode.enum},message:"must be equal to one of the allowed values"};
+const err113 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/auth/mode",keyword:"enum",params:{allowedValues: schema11.properties.profiles.patternProperties["^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"].properties.auth.properties.mode.enum}};
 if(vErrors === null){
 vErrors = [err113];
 }
@@ -1438,7 +1438,7 @@ if(data50.required !== undefined){
 let data52 = data50.required;
 if(Array.isArray(data52)){
 if(data52.length > 6){
-const err114 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/auth/required",schemaPath:"#/properties/profiles/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_-%5D%7B0%2C63%7D%24/properties/auth/properties/required/maxItems",keyword:"maxItems",params:{limit: 6},message:"must NOT have more than 6 items"};
+const err114 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/auth/required",keyword:"maxItems",params:{limit: 6}};
 if(vErrors === null){
 vErrors = [err114];
 }
@@ -1451,7 +1451,7 @@ const len2 = data52.length;
 for(let i4=0; i4<len2; i4++){
 let data53 = data52[i4];
 if(typeof data53 !== "string"){
-const err115 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/auth/required/" + i4,schemaPath:"#/properties/profiles/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_-%5D%7B0%2C63%7D%24/properties/auth/properties/required/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err115 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/auth/required/" + i4,keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err115];
 }
@@ -1461,7 +1461,7 @@ vErrors.push(err115);
 errors++;
 }
 if(!((((((data53 === "password") || (data53 === "ssh-agent")) || (data53 === "fido2")) || (data53 === "tpm")) || (data53 === "fingerprint")) || (data53 === "yubikey"))){
-const err116 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/auth/required/" + i4,schemaPath:"#/properties/profiles/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_-%5D%7B0%2C63%7D%24/properties/auth/properties/required/items/enum",keyword:"enum",params:{allowedValues: schema11.properties.profiles.patternProperties["^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"].properties.auth.properties.required.items.enum},message:"must be equal to one of the allowed values"};
+const err116 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/auth/required/" + i4,keyword:"enum",params:{allowedValues: schema11.properties.profiles.patternProperties["^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"].properties.auth.properties.required.items.enum}};
 if(vErrors === null){
 vErrors = [err116];
 }
@@ -1482,7 +1482,7 @@ continue;
 }
 if(typeof indices2[item2] == "number"){
 j2 = indices2[item2];
-const err117 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/auth/required",schemaPath:"#/properties/profiles/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_-%5D%7B0%2C63%7D%24/properties/auth/properties/required/uniqueItems",keyword:"uniqueItems",params:{i: i5, j: j2},message:"must NOT have duplicate items (items ## "+j2+" and "+i5+" are identical)"};
+const err117 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/auth/required",keyword:"uniqueItems",params:{i: i5, j: j2}};
 if(vErrors === null){
 vErrors = [err117];
 }
@@ -1497,7 +1497,7 @@ indices2[item2] = i5;
 }
 }
 else {
-const err118 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/auth/required",schemaPath:"#/properties/profiles/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_-%5D%7B0%2C63%7D%24/properties/auth/properties/required/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err118 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/auth/required",keyword:"type",params:{type: "array"}};
 if(vErrors === null){
 vErrors = [err118];
 }
@@ -1510,7 +1510,7 @@ errors++;
 if(data50.additional_required !== undefined){
 let data54 = data50.additional_required;
 if(!(((typeof data54 == "number") && (!(data54 % 1) && !isNaN(data54))) && (isFinite(data54)))){
-const err119 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/auth/additional_required",schemaPath:"#/properties/profiles/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_-%5D%7B0%2C63%7D%24/properties/auth/properties/additional_required/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+const err119 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/auth/additional_required",keyword:"type",params:{type: "integer"}};
 if(vErrors === null){
 vErrors = [err119];
 }
@@ -1521,7 +1521,7 @@ errors++;
 }
 if((typeof data54 == "number") && (isFinite(data54))){
 if(data54 > 6 || isNaN(data54)){
-const err120 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/auth/additional_required",schemaPath:"#/properties/profiles/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_-%5D%7B0%2C63%7D%24/properties/auth/properties/additional_required/maximum",keyword:"maximum",params:{comparison: "<=", limit: 6},message:"must be <= 6"};
+const err120 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/auth/additional_required",keyword:"maximum",params:{comparison: "<=", limit: 6}};
 if(vErrors === null){
 vErrors = [err120];
 }
@@ -1531,7 +1531,7 @@ vErrors.push(err120);
 errors++;
 }
 if(data54 < 0 || isNaN(data54)){
-const err121 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/auth/additional_required",schemaPath:"#/properties/profiles/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_-%5D%7B0%2C63%7D%24/properties/auth/properties/additional_required/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+const err121 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/auth/additional_required",keyword:"minimum",params:{comparison: ">=", limit: 0}};
 if(vErrors === null){
 vErrors = [err121];
 }
@@ -1544,7 +1544,7 @@ errors++;
 }
 }
 else {
-const err122 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/auth",schemaPath:"#/properties/profiles/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_-%5D%7B0%2C63%7D%24/properties/auth/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err122 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/auth",keyword:"type",params:{type: "object"}};
 if(vErrors === null){
 vErrors = [err122];
 }
@@ -1559,7 +1559,7 @@ let data55 = data46.secrets;
 if(data55 && typeof data55 == "object" && !Array.isArray(data55)){
 for(const key16 in data55){
 if(!(((key16 === "access") || (key16 === "provider")) || (key16 === "secrets"))){
-const err123 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/secrets",schemaPath:"#/properties/profiles/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_-%5D%7B0%2C63%7D%24/properties/secrets/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key16},message:"must NOT have additional properties"};
+const err123 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/secrets",keyword:"additionalProperties",params:{additionalProperty: key16}};
 if(vErrors === null){
 vErrors = [err123];
 }
@@ -1573,7 +1573,7 @@ if(data55.access !== undefined){
 let data56 = data55.access;
 if(data56 && typeof data56 == "object" && !Array.isArray(data56)){
 if(Object.keys(data56).length > 256){
-const err124 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/secrets/access",schemaPath:"#/properties/profiles/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_-%5D%7B0%2C63%7D%24/properties/secrets/properties/access/maxProperties",keyword:"maxProperties",params:{limit: 256},message:"must NOT have more than 256 properties"};
+const err124 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/secrets/access",keyword:"maxProperties",params:{limit: 256}};
 if(vErrors === null){
 vErrors = [err124];
 }
@@ -1584,7 +1584,7 @@ errors++;
 }
 for(const key17 in data56){
 if(!(pattern8.test(key17))){
-const err125 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/secrets/access",schemaPath:"#/properties/profiles/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_-%5D%7B0%2C63%7D%24/properties/secrets/properties/access/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key17},message:"must NOT have additional properties"};
+const err125 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/secrets/access",keyword:"additionalProperties",params:{additionalProperty: key17}};
 if(vErrors === null){
 vErrors = [err125];
 }
@@ -1599,7 +1599,7 @@ if(pattern8.test(key18)){
 let data57 = data56[key18];
 if(Array.isArray(data57)){
 if(data57.length > 1024){
-const err126 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/secrets/access/" + key18.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/profiles/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_-%5D%7B0%2C63%7D%24/properties/secrets/properties/access/patternProperties/%5E(%3F%3A%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_.-%5D%7B0%2C63%7D%7C%5C*)%24/maxItems",keyword:"maxItems",params:{limit: 1024},message:"must NOT have more than 1024 items"};
+const err126 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/secrets/access/" + key18.replace(/~/g, "~0").replace(/\//g, "~1"),keyword:"maxItems",params:{limit: 1024}};
 if(vErrors === null){
 vErrors = [err126];
 }
@@ -1613,7 +1613,7 @@ for(let i6=0; i6<len3; i6++){
 let data58 = data57[i6];
 if(typeof data58 === "string"){
 if(func4(data58) > 256){
-const err127 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/secrets/access/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i6,schemaPath:"#/properties/profiles/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_-%5D%7B0%2C63%7D%24/properties/secrets/properties/access/patternProperties/%5E(%3F%3A%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_.-%5D%7B0%2C63%7D%7C%5C*)%24/items/maxLength",keyword:"maxLength",params:{limit: 256},message:"must NOT have more than 256 characters"};
+const err127 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/secrets/access/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i6,keyword:"maxLength",params:{limit: 256}};
 if(vErrors === null){
 vErrors = [err127];
 }
@@ -1623,7 +1623,7 @@ vErrors.push(err127);
 errors++;
 }
 if(func4(data58) < 1){
-const err128 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/secrets/access/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i6,schemaPath:"#/properties/profiles/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_-%5D%7B0%2C63%7D%24/properties/secrets/properties/access/patternProperties/%5E(%3F%3A%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_.-%5D%7B0%2C63%7D%7C%5C*)%24/items/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+const err128 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/secrets/access/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i6,keyword:"minLength",params:{limit: 1}};
 if(vErrors === null){
 vErrors = [err128];
 }
@@ -1634,7 +1634,7 @@ errors++;
 }
 }
 else {
-const err129 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/secrets/access/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i6,schemaPath:"#/properties/profiles/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_-%5D%7B0%2C63%7D%24/properties/secrets/properties/access/patternProperties/%5E(%3F%3A%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_.-%5D%7B0%2C63%7D%7C%5C*)%24/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err129 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/secrets/access/" + key18.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i6,keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err129];
 }
@@ -1646,7 +1646,7 @@ errors++;
 }
 }
 else {
-const err130 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/secrets/access/" + key18.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/profiles/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_-%5D%7B0%2C63%7D%24/properties/secrets/properties/access/patternProperties/%5E(%3F%3A%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_.-%5D%7B0%2C63%7D%7C%5C*)%24/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err130 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/secrets/access/" + key18.replace(/~/g, "~0").replace(/\//g, "~1"),keyword:"type",params:{type: "array"}};
 if(vErrors === null){
 vErrors = [err130];
 }
@@ -1659,7 +1659,7 @@ errors++;
 }
 }
 else {
-const err131 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/secrets/access",schemaPath:"#/properties/profiles/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_-%5D%7B0%2C63%7D%24/properties/secrets/properties/access/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err131 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/secrets/access",keyword:"type",params:{type: "object"}};
 if(vErrors === null){
 vErrors = [err131];
 }
@@ -1671,7 +1671,7 @@ errors++;
 }
 }
 else {
-const err132 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/secrets",schemaPath:"#/properties/profiles/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_-%5D%7B0%2C63%7D%24/properties/secrets/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err132 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1")+"/secrets",keyword:"type",params:{type: "object"}};
 if(vErrors === null){
 vErrors = [err132];
 }
@@ -1683,7 +1683,7 @@ errors++;
 }
 }
 else {
-const err133 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/profiles/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_-%5D%7B0%2C63%7D%24/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err133 = {instancePath:instancePath+"/profiles/" + key13.replace(/~/g, "~0").replace(/\//g, "~1"),keyword:"type",params:{type: "object"}};
 if(vErrors === null){
 vErrors = [err133];
 }
@@ -1696,7 +1696,7 @@ errors++;
 }
 }
 else {
-const err134 = {instancePath:instancePath+"/profiles",schemaPath:"#/properties/profiles/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err134 = {instancePath:instancePath+"/profiles",keyword:"type",params:{type: "object"}};
 if(vErrors === null){
 vErrors = [err134];
 }
@@ -1710,7 +1710,7 @@ if(data.clients !== undefined){
 let data59 = data.clients;
 if(data59 && typeof data59 == "object" && !Array.isArray(data59)){
 if(Object.keys(data59).length > 256){
-const err135 = {instancePath:instancePath+"/clients",schemaPath:"#/properties/clients/maxProperties",keyword:"maxProperties",params:{limit: 256},message:"must NOT have more than 256 properties"};
+const err135 = {instancePath:instancePath+"/clients",keyword:"maxProperties",params:{limit: 256}};
 if(vErrors === null){
 vErrors = [err135];
 }
@@ -1721,7 +1721,7 @@ errors++;
 }
 for(const key19 in data59){
 if(!(pattern10.test(key19))){
-const err136 = {instancePath:instancePath+"/clients",schemaPath:"#/properties/clients/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key19},message:"must NOT have additional properties"};
+const err136 = {instancePath:instancePath+"/clients",keyword:"additionalProperties",params:{additionalProperty: key19}};
 if(vErrors === null){
 vErrors = [err136];
 }
@@ -1737,7 +1737,7 @@ let data60 = data59[key20];
 if(data60 && typeof data60 == "object" && !Array.isArray(data60)){
 for(const key21 in data60){
 if(!(((((((key21 === "uid") || (key21 === "gid")) || (key21 === "unit")) || (key21 === "key")) || (key21 === "clearance")) || (key21 === "credentials")) || (key21 === "credentials_profile"))){
-const err137 = {instancePath:instancePath+"/clients/" + key20.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/clients/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_.-%5D%7B0%2C63%7D%24/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key21},message:"must NOT have additional properties"};
+const err137 = {instancePath:instancePath+"/clients/" + key20.replace(/~/g, "~0").replace(/\//g, "~1"),keyword:"additionalProperties",params:{additionalProperty: key21}};
 if(vErrors === null){
 vErrors = [err137];
 }
@@ -1750,7 +1750,7 @@ errors++;
 if(data60.uid !== undefined){
 let data61 = data60.uid;
 if((!(((typeof data61 == "number") && (!(data61 % 1) && !isNaN(data61))) && (isFinite(data61)))) && (typeof data61 !== "string")){
-const err138 = {instancePath:instancePath+"/clients/" + key20.replace(/~/g, "~0").replace(/\//g, "~1")+"/uid",schemaPath:"#/properties/clients/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_.-%5D%7B0%2C63%7D%24/properties/uid/type",keyword:"type",params:{type: schema11.properties.clients.patternProperties["^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}$"].properties.uid.type},message:"must be integer,string"};
+const err138 = {instancePath:instancePath+"/clients/" + key20.replace(/~/g, "~0").replace(/\//g, "~1")+"/uid",keyword:"type",params:{type: schema11.properties.clients.patternProperties["^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}$"].properties.uid.type}};
 if(vErrors === null){
 vErrors = [err138];
 }
@@ -1761,7 +1761,7 @@ errors++;
 }
 if((typeof data61 == "number") && (isFinite(data61))){
 if(data61 > 4294967294 || isNaN(data61)){
-const err139 = {instancePath:instancePath+"/clients/" + key20.replace(/~/g, "~0").replace(/\//g, "~1")+"/uid",schemaPath:"#/properties/clients/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_.-%5D%7B0%2C63%7D%24/properties/uid/maximum",keyword:"maximum",params:{comparison: "<=", limit: 4294967294},message:"must be <= 4294967294"};
+const err139 = {instancePath:instancePath+"/clients/" + key20.replace(/~/g, "~0").replace(/\//g, "~1")+"/uid",keyword:"maximum",params:{comparison: "<=", limit: 4294967294}};
 if(vErrors === null){
 vErrors = [err139];
 }
@@ -1771,7 +1771,7 @@ vErrors.push(err139);
 errors++;
 }
 if(data61 < 0 || isNaN(data61)){
-const err140 = {instancePath:instancePath+"/clients/" + key20.replace(/~/g, "~0").replace(/\//g, "~1")+"/uid",schemaPath:"#/properties/clients/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_.-%5D%7B0%2C63%7D%24/properties/uid/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+const err140 = {instancePath:instancePath+"/clients/" + key20.replace(/~/g, "~0").replace(/\//g, "~1")+"/uid",keyword:"minimum",params:{comparison: ">=", limit: 0}};
 if(vErrors === null){
 vErrors = [err140];
 }
@@ -1783,7 +1783,7 @@ errors++;
 }
 if(typeof data61 === "string"){
 if(!pattern12.test(data61)){
-const err141 = {instancePath:instancePath+"/clients/" + key20.replace(/~/g, "~0").replace(/\//g, "~1")+"/uid",schemaPath:"#/properties/clients/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_.-%5D%7B0%2C63%7D%24/properties/uid/pattern",keyword:"pattern",params:{pattern: "^[a-z_][a-z0-9_.-]{0,31}\\$?$"},message:"must match pattern \""+"^[a-z_][a-z0-9_.-]{0,31}\\$?$"+"\""};
+const err141 = {instancePath:instancePath+"/clients/" + key20.replace(/~/g, "~0").replace(/\//g, "~1")+"/uid",keyword:"pattern",params:{pattern: "^[a-z_][a-z0-9_.-]{0,31}\\$?$"}};
 if(vErrors === null){
 vErrors = [err141];
 }
@@ -1797,7 +1797,7 @@ errors++;
 if(data60.gid !== undefined){
 let data62 = data60.gid;
 if((!(((typeof data62 == "number") && (!(data62 % 1) && !isNaN(data62))) && (isFinite(data62)))) && (typeof data62 !== "string")){
-const err142 = {instancePath:instancePath+"/clients/" + key20.replace(/~/g, "~0").replace(/\//g, "~1")+"/gid",schemaPath:"#/properties/clients/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_.-%5D%7B0%2C63%7D%24/properties/gid/type",keyword:"type",params:{type: schema11.properties.clients.patternProperties["^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}$"].properties.gid.type},message:"must be integer,string"};
+const err142 = {instancePath:instancePath+"/clients/" + key20.replace(/~/g, "~0").replace(/\//g, "~1")+"/gid",keyword:"type",params:{type: schema11.properties.clients.patternProperties["^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}$"].properties.gid.type}};
 if(vErrors === null){
 vErrors = [err142];
 }
@@ -1808,7 +1808,7 @@ errors++;
 }
 if((typeof data62 == "number") && (isFinite(data62))){
 if(data62 > 4294967294 || isNaN(data62)){
-const err143 = {instancePath:instancePath+"/clients/" + key20.replace(/~/g, "~0").replace(/\//g, "~1")+"/gid",schemaPath:"#/properties/clients/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_.-%5D%7B0%2C63%7D%24/properties/gid/maximum",keyword:"maximum",params:{comparison: "<=", limit: 4294967294},message:"must be <= 4294967294"};
+const err143 = {instancePath:instancePath+"/clients/" + key20.replace(/~/g, "~0").replace(/\//g, "~1")+"/gid",keyword:"maximum",params:{comparison: "<=", limit: 4294967294}};
 if(vErrors === null){
 vErrors = [err143];
 }
@@ -1818,7 +1818,7 @@ vErrors.push(err143);
 errors++;
 }
 if(data62 < 0 || isNaN(data62)){
-const err144 = {instancePath:instancePath+"/clients/" + key20.replace(/~/g, "~0").replace(/\//g, "~1")+"/gid",schemaPath:"#/properties/clients/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_.-%5D%7B0%2C63%7D%24/properties/gid/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+const err144 = {instancePath:instancePath+"/clients/" + key20.replace(/~/g, "~0").replace(/\//g, "~1")+"/gid",keyword:"minimum",params:{comparison: ">=", limit: 0}};
 if(vErrors === null){
 vErrors = [err144];
 }
@@ -1830,7 +1830,7 @@ errors++;
 }
 if(typeof data62 === "string"){
 if(!pattern12.test(data62)){
-const err145 = {instancePath:instancePath+"/clients/" + key20.replace(/~/g, "~0").replace(/\//g, "~1")+"/gid",schemaPath:"#/properties/clients/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_.-%5D%7B0%2C63%7D%24/properties/gid/pattern",keyword:"pattern",params:{pattern: "^[a-z_][a-z0-9_.-]{0,31}\\$?$"},message:"must match pattern \""+"^[a-z_][a-z0-9_.-]{0,31}\\$?$"+"\""};
+const err145 = {instancePath:instancePath+"/clients/" + key20.replace(/~/g, "~0").replace(/\//g, "~1")+"/gid",keyword:"pattern",params:{pattern: "^[a-z_][a-z0-9_.-]{0,31}\\$?$"}};
 if(vErrors === null){
 vErrors = [err145];
 }
@@ -1845,7 +1845,7 @@ if(data60.unit !== undefined){
 let data63 = data60.unit;
 if(typeof data63 === "string"){
 if(func4(data63) > 256){
-const err146 = {instancePath:instancePath+"/clients/" + key20.replace(/~/g, "~0").replace(/\//g, "~1")+"/unit",schemaPath:"#/properties/clients/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_.-%5D%7B0%2C63%7D%24/properties/unit/maxLength",keyword:"maxLength",params:{limit: 256},message:"must NOT have more than 256 characters"};
+const err146 = {instancePath:instancePath+"/clients/" + key20.replace(/~/g, "~0").replace(/\//g, "~1")+"/unit",keyword:"maxLength",params:{limit: 256}};
 if(vErrors === null){
 vErrors = [err146];
 }
@@ -1855,7 +1855,7 @@ vErrors.push(err146);
 errors++;
 }
 if(func4(data63) < 1){
-const err147 = {instancePath:instancePath+"/clients/" + key20.replace(/~/g, "~0").replace(/\//g, "~1")+"/unit",schemaPath:"#/properties/clients/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_.-%5D%7B0%2C63%7D%24/properties/unit/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+const err147 = {instancePath:instancePath+"/clients/" + key20.replace(/~/g, "~0").replace(/\//g, "~1")+"/unit",keyword:"minLength",params:{limit: 1}};
 if(vErrors === null){
 vErrors = [err147];
 }
@@ -1866,7 +1866,7 @@ errors++;
 }
 }
 else {
-const err148 = {instancePath:instancePath+"/clients/" + key20.replace(/~/g, "~0").replace(/\//g, "~1")+"/unit",schemaPath:"#/properties/clients/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_.-%5D%7B0%2C63%7D%24/properties/unit/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err148 = {instancePath:instancePath+"/clients/" + key20.replace(/~/g, "~0").replace(/\//g, "~1")+"/unit",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err148];
 }
@@ -1880,7 +1880,7 @@ if(data60.key !== undefined){
 let data64 = data60.key;
 if(typeof data64 === "string"){
 if(!pattern14.test(data64)){
-const err149 = {instancePath:instancePath+"/clients/" + key20.replace(/~/g, "~0").replace(/\//g, "~1")+"/key",schemaPath:"#/properties/clients/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_.-%5D%7B0%2C63%7D%24/properties/key/pattern",keyword:"pattern",params:{pattern: "^[0-9a-fA-F]{64}$"},message:"must match pattern \""+"^[0-9a-fA-F]{64}$"+"\""};
+const err149 = {instancePath:instancePath+"/clients/" + key20.replace(/~/g, "~0").replace(/\//g, "~1")+"/key",keyword:"pattern",params:{pattern: "^[0-9a-fA-F]{64}$"}};
 if(vErrors === null){
 vErrors = [err149];
 }
@@ -1891,7 +1891,7 @@ errors++;
 }
 }
 else {
-const err150 = {instancePath:instancePath+"/clients/" + key20.replace(/~/g, "~0").replace(/\//g, "~1")+"/key",schemaPath:"#/properties/clients/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_.-%5D%7B0%2C63%7D%24/properties/key/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err150 = {instancePath:instancePath+"/clients/" + key20.replace(/~/g, "~0").replace(/\//g, "~1")+"/key",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err150];
 }
@@ -1904,7 +1904,7 @@ errors++;
 if(data60.clearance !== undefined){
 let data65 = data60.clearance;
 if(typeof data65 !== "string"){
-const err151 = {instancePath:instancePath+"/clients/" + key20.replace(/~/g, "~0").replace(/\//g, "~1")+"/clearance",schemaPath:"#/properties/clients/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_.-%5D%7B0%2C63%7D%24/properties/clearance/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err151 = {instancePath:instancePath+"/clients/" + key20.replace(/~/g, "~0").replace(/\//g, "~1")+"/clearance",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err151];
 }
@@ -1914,7 +1914,7 @@ vErrors.push(err151);
 errors++;
 }
 if(!((((data65 === "open") || (data65 === "internal")) || (data65 === "profile-scoped")) || (data65 === "secrets-only"))){
-const err152 = {instancePath:instancePath+"/clients/" + key20.replace(/~/g, "~0").replace(/\//g, "~1")+"/clearance",schemaPath:"#/properties/clients/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_.-%5D%7B0%2C63%7D%24/properties/clearance/enum",keyword:"enum",params:{allowedValues: schema11.properties.clients.patternProperties["^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}$"].properties.clearance.enum},message:"must be equal to one of the allowed values"};
+const err152 = {instancePath:instancePath+"/clients/" + key20.replace(/~/g, "~0").replace(/\//g, "~1")+"/clearance",keyword:"enum",params:{allowedValues: schema11.properties.clients.patternProperties["^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}$"].properties.clearance.enum}};
 if(vErrors === null){
 vErrors = [err152];
 }
@@ -1928,7 +1928,7 @@ if(data60.credentials !== undefined){
 let data66 = data60.credentials;
 if(data66 && typeof data66 == "object" && !Array.isArray(data66)){
 if(Object.keys(data66).length > 256){
-const err153 = {instancePath:instancePath+"/clients/" + key20.replace(/~/g, "~0").replace(/\//g, "~1")+"/credentials",schemaPath:"#/properties/clients/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_.-%5D%7B0%2C63%7D%24/properties/credentials/maxProperties",keyword:"maxProperties",params:{limit: 256},message:"must NOT have more than 256 properties"};
+const err153 = {instancePath:instancePath+"/clients/" + key20.replace(/~/g, "~0").replace(/\//g, "~1")+"/credentials",keyword:"maxProperties",params:{limit: 256}};
 if(vErrors === null){
 vErrors = [err153];
 }
@@ -1939,7 +1939,7 @@ errors++;
 }
 for(const key22 in data66){
 if(!(pattern15.test(key22))){
-const err154 = {instancePath:instancePath+"/clients/" + key20.replace(/~/g, "~0").replace(/\//g, "~1")+"/credentials",schemaPath:"#/properties/clients/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_.-%5D%7B0%2C63%7D%24/properties/credentials/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key22},message:"must NOT have additional properties"};
+const err154 = {instancePath:instancePath+"/clients/" + key20.replace(/~/g, "~0").replace(/\//g, "~1")+"/credentials",keyword:"additionalProperties",params:{additionalProperty: key22}};
 if(vErrors === null){
 vErrors = [err154];
 }
@@ -1954,7 +1954,7 @@ if(pattern15.test(key23)){
 let data67 = data66[key23];
 if(typeof data67 === "string"){
 if(func4(data67) > 256){
-const err155 = {instancePath:instancePath+"/clients/" + key20.replace(/~/g, "~0").replace(/\//g, "~1")+"/credentials/" + key23.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/clients/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_.-%5D%7B0%2C63%7D%24/properties/credentials/patternProperties/%5E%5B!-.0-9%3B-~0%5D%7B1%2C64%7D%24/maxLength",keyword:"maxLength",params:{limit: 256},message:"must NOT have more than 256 characters"};
+const err155 = {instancePath:instancePath+"/clients/" + key20.replace(/~/g, "~0").replace(/\//g, "~1")+"/credentials/" + key23.replace(/~/g, "~0").replace(/\//g, "~1"),keyword:"maxLength",params:{limit: 256}};
 if(vErrors === null){
 vErrors = [err155];
 }
@@ -1964,7 +1964,7 @@ vErrors.push(err155);
 errors++;
 }
 if(func4(data67) < 1){
-const err156 = {instancePath:instancePath+"/clients/" + key20.replace(/~/g, "~0").replace(/\//g, "~1")+"/credentials/" + key23.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/clients/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_.-%5D%7B0%2C63%7D%24/properties/credentials/patternProperties/%5E%5B!-.0-9%3B-~0%5D%7B1%2C64%7D%24/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+const err156 = {instancePath:instancePath+"/clients/" + key20.replace(/~/g, "~0").replace(/\//g, "~1")+"/credentials/" + key23.replace(/~/g, "~0").replace(/\//g, "~1"),keyword:"minLength",params:{limit: 1}};
 if(vErrors === null){
 vErrors = [err156];
 }
@@ -1975,7 +1975,7 @@ errors++;
 }
 }
 else {
-const err157 = {instancePath:instancePath+"/clients/" + key20.replace(/~/g, "~0").replace(/\//g, "~1")+"/credentials/" + key23.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/clients/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_.-%5D%7B0%2C63%7D%24/properties/credentials/patternProperties/%5E%5B!-.0-9%3B-~0%5D%7B1%2C64%7D%24/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err157 = {instancePath:instancePath+"/clients/" + key20.replace(/~/g, "~0").replace(/\//g, "~1")+"/credentials/" + key23.replace(/~/g, "~0").replace(/\//g, "~1"),keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err157];
 }
@@ -1988,7 +1988,7 @@ errors++;
 }
 }
 else {
-const err158 = {instancePath:instancePath+"/clients/" + key20.replace(/~/g, "~0").replace(/\//g, "~1")+"/credentials",schemaPath:"#/properties/clients/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_.-%5D%7B0%2C63%7D%24/properties/credentials/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err158 = {instancePath:instancePath+"/clients/" + key20.replace(/~/g, "~0").replace(/\//g, "~1")+"/credentials",keyword:"type",params:{type: "object"}};
 if(vErrors === null){
 vErrors = [err158];
 }
@@ -2002,7 +2002,7 @@ if(data60.credentials_profile !== undefined){
 let data68 = data60.credentials_profile;
 if(typeof data68 === "string"){
 if(!pattern0.test(data68)){
-const err159 = {instancePath:instancePath+"/clients/" + key20.replace(/~/g, "~0").replace(/\//g, "~1")+"/credentials_profile",schemaPath:"#/properties/clients/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_.-%5D%7B0%2C63%7D%24/properties/credentials_profile/pattern",keyword:"pattern",params:{pattern: "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},message:"must match pattern \""+"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"+"\""};
+const err159 = {instancePath:instancePath+"/clients/" + key20.replace(/~/g, "~0").replace(/\//g, "~1")+"/credentials_profile",keyword:"pattern",params:{pattern: "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"}};
 if(vErrors === null){
 vErrors = [err159];
 }
@@ -2013,7 +2013,7 @@ errors++;
 }
 }
 else {
-const err160 = {instancePath:instancePath+"/clients/" + key20.replace(/~/g, "~0").replace(/\//g, "~1")+"/credentials_profile",schemaPath:"#/properties/clients/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_.-%5D%7B0%2C63%7D%24/properties/credentials_profile/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err160 = {instancePath:instancePath+"/clients/" + key20.replace(/~/g, "~0").replace(/\//g, "~1")+"/credentials_profile",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err160];
 }
@@ -2025,7 +2025,7 @@ errors++;
 }
 }
 else {
-const err161 = {instancePath:instancePath+"/clients/" + key20.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/clients/patternProperties/%5E%5Ba-zA-Z0-9%5D%5Ba-zA-Z0-9_.-%5D%7B0%2C63%7D%24/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err161 = {instancePath:instancePath+"/clients/" + key20.replace(/~/g, "~0").replace(/\//g, "~1"),keyword:"type",params:{type: "object"}};
 if(vErrors === null){
 vErrors = [err161];
 }
@@ -2038,7 +2038,7 @@ errors++;
 }
 }
 else {
-const err162 = {instancePath:instancePath+"/clients",schemaPath:"#/properties/clients/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err162 = {instancePath:instancePath+"/clients",keyword:"type",params:{type: "object"}};
 if(vErrors === null){
 vErrors = [err162];
 }
@@ -2050,7 +2050,7 @@ errors++;
 }
 }
 else {
-const err163 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err163 = {instancePath,keyword:"type",params:{type: "object"}};
 if(vErrors === null){
 vErrors = [err163];
 }
@@ -2072,7 +2072,7 @@ let errors = 0;
 if(data && typeof data == "object" && !Array.isArray(data)){
 for(const key0 in data){
 if(!((key0 === "config_version") || (key0 === "policy"))){
-const err0 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
+const err0 = {instancePath,keyword:"additionalProperties",params:{additionalProperty: key0}};
 if(vErrors === null){
 vErrors = [err0];
 }
@@ -2085,7 +2085,7 @@ errors++;
 if(data.config_version !== undefined){
 let data0 = data.config_version;
 if(!(((typeof data0 == "number") && (!(data0 % 1) && !isNaN(data0))) && (isFinite(data0)))){
-const err1 = {instancePath:instancePath+"/config_version",schemaPath:"#/properties/config_version/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+const err1 = {instancePath:instancePath+"/config_version",keyword:"type",params:{type: "integer"}};
 if(vErrors === null){
 vErrors = [err1];
 }
@@ -2096,7 +2096,7 @@ errors++;
 }
 if((typeof data0 == "number") && (isFinite(data0))){
 if(data0 > 3 || isNaN(data0)){
-const err2 = {instancePath:instancePath+"/config_version",schemaPath:"#/properties/config_version/maximum",keyword:"maximum",params:{comparison: "<=", limit: 3},message:"must be <= 3"};
+const err2 = {instancePath:instancePath+"/config_version",keyword:"maximum",params:{comparison: "<=", limit: 3}};
 if(vErrors === null){
 vErrors = [err2];
 }
@@ -2106,7 +2106,7 @@ vErrors.push(err2);
 errors++;
 }
 if(data0 < 1 || isNaN(data0)){
-const err3 = {instancePath:instancePath+"/config_version",schemaPath:"#/properties/config_version/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+const err3 = {instancePath:instancePath+"/config_version",keyword:"minimum",params:{comparison: ">=", limit: 1}};
 if(vErrors === null){
 vErrors = [err3];
 }
@@ -2121,7 +2121,7 @@ if(data.policy !== undefined){
 let data1 = data.policy;
 if(Array.isArray(data1)){
 if(data1.length > 256){
-const err4 = {instancePath:instancePath+"/policy",schemaPath:"#/properties/policy/maxItems",keyword:"maxItems",params:{limit: 256},message:"must NOT have more than 256 items"};
+const err4 = {instancePath:instancePath+"/policy",keyword:"maxItems",params:{limit: 256}};
 if(vErrors === null){
 vErrors = [err4];
 }
@@ -2135,7 +2135,7 @@ for(let i0=0; i0<len0; i0++){
 let data2 = data1[i0];
 if(data2 && typeof data2 == "object" && !Array.isArray(data2)){
 if(data2.key === undefined){
-const err5 = {instancePath:instancePath+"/policy/" + i0,schemaPath:"#/properties/policy/items/required",keyword:"required",params:{missingProperty: "key"},message:"must have required property '"+"key"+"'"};
+const err5 = {instancePath:instancePath+"/policy/" + i0,keyword:"required",params:{missingProperty: "key"}};
 if(vErrors === null){
 vErrors = [err5];
 }
@@ -2145,7 +2145,7 @@ vErrors.push(err5);
 errors++;
 }
 if(data2.value === undefined){
-const err6 = {instancePath:instancePath+"/policy/" + i0,schemaPath:"#/properties/policy/items/required",keyword:"required",params:{missingProperty: "value"},message:"must have required property '"+"value"+"'"};
+const err6 = {instancePath:instancePath+"/policy/" + i0,keyword:"required",params:{missingProperty: "value"}};
 if(vErrors === null){
 vErrors = [err6];
 }
@@ -2156,7 +2156,7 @@ errors++;
 }
 for(const key1 in data2){
 if(!(((key1 === "key") || (key1 === "value")) || (key1 === "source"))){
-const err7 = {instancePath:instancePath+"/policy/" + i0,schemaPath:"#/properties/policy/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1},message:"must NOT have additional properties"};
+const err7 = {instancePath:instancePath+"/policy/" + i0,keyword:"additionalProperties",params:{additionalProperty: key1}};
 if(vErrors === null){
 vErrors = [err7];
 }
@@ -2170,7 +2170,7 @@ if(data2.key !== undefined){
 let data3 = data2.key;
 if(typeof data3 === "string"){
 if(func4(data3) > 512){
-const err8 = {instancePath:instancePath+"/policy/" + i0+"/key",schemaPath:"#/properties/policy/items/properties/key/maxLength",keyword:"maxLength",params:{limit: 512},message:"must NOT have more than 512 characters"};
+const err8 = {instancePath:instancePath+"/policy/" + i0+"/key",keyword:"maxLength",params:{limit: 512}};
 if(vErrors === null){
 vErrors = [err8];
 }
@@ -2180,7 +2180,7 @@ vErrors.push(err8);
 errors++;
 }
 if(func4(data3) < 1){
-const err9 = {instancePath:instancePath+"/policy/" + i0+"/key",schemaPath:"#/properties/policy/items/properties/key/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+const err9 = {instancePath:instancePath+"/policy/" + i0+"/key",keyword:"minLength",params:{limit: 1}};
 if(vErrors === null){
 vErrors = [err9];
 }
@@ -2191,7 +2191,7 @@ errors++;
 }
 }
 else {
-const err10 = {instancePath:instancePath+"/policy/" + i0+"/key",schemaPath:"#/properties/policy/items/properties/key/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err10 = {instancePath:instancePath+"/policy/" + i0+"/key",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err10];
 }
@@ -2205,7 +2205,7 @@ if(data2.source !== undefined){
 let data4 = data2.source;
 if(typeof data4 === "string"){
 if(func4(data4) > 256){
-const err11 = {instancePath:instancePath+"/policy/" + i0+"/source",schemaPath:"#/properties/policy/items/properties/source/maxLength",keyword:"maxLength",params:{limit: 256},message:"must NOT have more than 256 characters"};
+const err11 = {instancePath:instancePath+"/policy/" + i0+"/source",keyword:"maxLength",params:{limit: 256}};
 if(vErrors === null){
 vErrors = [err11];
 }
@@ -2216,7 +2216,7 @@ errors++;
 }
 }
 else {
-const err12 = {instancePath:instancePath+"/policy/" + i0+"/source",schemaPath:"#/properties/policy/items/properties/source/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err12 = {instancePath:instancePath+"/policy/" + i0+"/source",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err12];
 }
@@ -2228,7 +2228,7 @@ errors++;
 }
 }
 else {
-const err13 = {instancePath:instancePath+"/policy/" + i0,schemaPath:"#/properties/policy/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err13 = {instancePath:instancePath+"/policy/" + i0,keyword:"type",params:{type: "object"}};
 if(vErrors === null){
 vErrors = [err13];
 }
@@ -2240,7 +2240,7 @@ errors++;
 }
 }
 else {
-const err14 = {instancePath:instancePath+"/policy",schemaPath:"#/properties/policy/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err14 = {instancePath:instancePath+"/policy",keyword:"type",params:{type: "array"}};
 if(vErrors === null){
 vErrors = [err14];
 }
@@ -2252,7 +2252,7 @@ errors++;
 }
 }
 else {
-const err15 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err15 = {instancePath,keyword:"type",params:{type: "object"}};
 if(vErrors === null){
 vErrors = [err15];
 }
@@ -2274,7 +2274,7 @@ let vErrors = null;
 let errors = 0;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.id === undefined){
-const err0 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+const err0 = {instancePath,keyword:"required",params:{missingProperty: "id"}};
 if(vErrors === null){
 vErrors = [err0];
 }
@@ -2284,7 +2284,7 @@ vErrors.push(err0);
 errors++;
 }
 if(data.namespace === undefined){
-const err1 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "namespace"},message:"must have required property '"+"namespace"+"'"};
+const err1 = {instancePath,keyword:"required",params:{missingProperty: "namespace"}};
 if(vErrors === null){
 vErrors = [err1];
 }
@@ -2297,7 +2297,7 @@ if(data.id !== undefined){
 let data0 = data.id;
 if(typeof data0 === "string"){
 if(!pattern18.test(data0)){
-const err2 = {instancePath:instancePath+"/id",schemaPath:"#/properties/id/pattern",keyword:"pattern",params:{pattern: "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"},message:"must match pattern \""+"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"+"\""};
+const err2 = {instancePath:instancePath+"/id",keyword:"pattern",params:{pattern: "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"}};
 if(vErrors === null){
 vErrors = [err2];
 }
@@ -2308,7 +2308,7 @@ errors++;
 }
 }
 else {
-const err3 = {instancePath:instancePath+"/id",schemaPath:"#/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err3 = {instancePath:instancePath+"/id",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err3];
 }
@@ -2322,7 +2322,7 @@ if(data.namespace !== undefined){
 let data1 = data.namespace;
 if(typeof data1 === "string"){
 if(!pattern18.test(data1)){
-const err4 = {instancePath:instancePath+"/namespace",schemaPath:"#/properties/namespace/pattern",keyword:"pattern",params:{pattern: "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"},message:"must match pattern \""+"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"+"\""};
+const err4 = {instancePath:instancePath+"/namespace",keyword:"pattern",params:{pattern: "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"}};
 if(vErrors === null){
 vErrors = [err4];
 }
@@ -2333,7 +2333,7 @@ errors++;
 }
 }
 else {
-const err5 = {instancePath:instancePath+"/namespace",schemaPath:"#/properties/namespace/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err5 = {instancePath:instancePath+"/namespace",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err5];
 }
@@ -2347,7 +2347,7 @@ if(data.org !== undefined){
 let data2 = data.org;
 if(data2 && typeof data2 == "object" && !Array.isArray(data2)){
 if(data2.domain === undefined){
-const err6 = {instancePath:instancePath+"/org",schemaPath:"#/properties/org/required",keyword:"required",params:{missingProperty: "domain"},message:"must have required property '"+"domain"+"'"};
+const err6 = {instancePath:instancePath+"/org",keyword:"required",params:{missingProperty: "domain"}};
 if(vErrors === null){
 vErrors = [err6];
 }
@@ -2357,7 +2357,7 @@ vErrors.push(err6);
 errors++;
 }
 if(data2.namespace === undefined){
-const err7 = {instancePath:instancePath+"/org",schemaPath:"#/properties/org/required",keyword:"required",params:{missingProperty: "namespace"},message:"must have required property '"+"namespace"+"'"};
+const err7 = {instancePath:instancePath+"/org",keyword:"required",params:{missingProperty: "namespace"}};
 if(vErrors === null){
 vErrors = [err7];
 }
@@ -2370,7 +2370,7 @@ if(data2.domain !== undefined){
 let data3 = data2.domain;
 if(typeof data3 === "string"){
 if(func4(data3) > 253){
-const err8 = {instancePath:instancePath+"/org/domain",schemaPath:"#/properties/org/properties/domain/maxLength",keyword:"maxLength",params:{limit: 253},message:"must NOT have more than 253 characters"};
+const err8 = {instancePath:instancePath+"/org/domain",keyword:"maxLength",params:{limit: 253}};
 if(vErrors === null){
 vErrors = [err8];
 }
@@ -2380,7 +2380,7 @@ vErrors.push(err8);
 errors++;
 }
 if(func4(data3) < 1){
-const err9 = {instancePath:instancePath+"/org/domain",schemaPath:"#/properties/org/properties/domain/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+const err9 = {instancePath:instancePath+"/org/domain",keyword:"minLength",params:{limit: 1}};
 if(vErrors === null){
 vErrors = [err9];
 }
@@ -2391,7 +2391,7 @@ errors++;
 }
 }
 else {
-const err10 = {instancePath:instancePath+"/org/domain",schemaPath:"#/properties/org/properties/domain/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err10 = {instancePath:instancePath+"/org/domain",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err10];
 }
@@ -2405,7 +2405,7 @@ if(data2.namespace !== undefined){
 let data4 = data2.namespace;
 if(typeof data4 === "string"){
 if(!pattern18.test(data4)){
-const err11 = {instancePath:instancePath+"/org/namespace",schemaPath:"#/properties/org/properties/namespace/pattern",keyword:"pattern",params:{pattern: "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"},message:"must match pattern \""+"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"+"\""};
+const err11 = {instancePath:instancePath+"/org/namespace",keyword:"pattern",params:{pattern: "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"}};
 if(vErrors === null){
 vErrors = [err11];
 }
@@ -2416,7 +2416,7 @@ errors++;
 }
 }
 else {
-const err12 = {instancePath:instancePath+"/org/namespace",schemaPath:"#/properties/org/properties/namespace/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err12 = {instancePath:instancePath+"/org/namespace",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err12];
 }
@@ -2428,7 +2428,7 @@ errors++;
 }
 }
 else {
-const err13 = {instancePath:instancePath+"/org",schemaPath:"#/properties/org/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err13 = {instancePath:instancePath+"/org",keyword:"type",params:{type: "object"}};
 if(vErrors === null){
 vErrors = [err13];
 }
@@ -2442,7 +2442,7 @@ if(data.machine_binding !== undefined){
 let data5 = data.machine_binding;
 if(data5 && typeof data5 == "object" && !Array.isArray(data5)){
 if(data5.binding_hash === undefined){
-const err14 = {instancePath:instancePath+"/machine_binding",schemaPath:"#/properties/machine_binding/required",keyword:"required",params:{missingProperty: "binding_hash"},message:"must have required property '"+"binding_hash"+"'"};
+const err14 = {instancePath:instancePath+"/machine_binding",keyword:"required",params:{missingProperty: "binding_hash"}};
 if(vErrors === null){
 vErrors = [err14];
 }
@@ -2452,7 +2452,7 @@ vErrors.push(err14);
 errors++;
 }
 if(data5.binding_type === undefined){
-const err15 = {instancePath:instancePath+"/machine_binding",schemaPath:"#/properties/machine_binding/required",keyword:"required",params:{missingProperty: "binding_type"},message:"must have required property '"+"binding_type"+"'"};
+const err15 = {instancePath:instancePath+"/machine_binding",keyword:"required",params:{missingProperty: "binding_type"}};
 if(vErrors === null){
 vErrors = [err15];
 }
@@ -2465,7 +2465,7 @@ if(data5.binding_hash !== undefined){
 let data6 = data5.binding_hash;
 if(typeof data6 === "string"){
 if(!pattern14.test(data6)){
-const err16 = {instancePath:instancePath+"/machine_binding/binding_hash",schemaPath:"#/properties/machine_binding/properties/binding_hash/pattern",keyword:"pattern",params:{pattern: "^[0-9a-fA-F]{64}$"},message:"must match pattern \""+"^[0-9a-fA-F]{64}$"+"\""};
+const err16 = {instancePath:instancePath+"/machine_binding/binding_hash",keyword:"pattern",params:{pattern: "^[0-9a-fA-F]{64}$"}};
 if(vErrors === null){
 vErrors = [err16];
 }
@@ -2476,7 +2476,7 @@ errors++;
 }
 }
 else {
-const err17 = {instancePath:instancePath+"/machine_binding/binding_hash",schemaPath:"#/properties/machine_binding/properties/binding_hash/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err17 = {instancePath:instancePath+"/machine_binding/binding_hash",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err17];
 }
@@ -2490,7 +2490,7 @@ if(data5.binding_type !== undefined){
 let data7 = data5.binding_type;
 if(typeof data7 === "string"){
 if(func4(data7) > 64){
-const err18 = {instancePath:instancePath+"/machine_binding/binding_type",schemaPath:"#/properties/machine_binding/properties/binding_type/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+const err18 = {instancePath:instancePath+"/machine_binding/binding_type",keyword:"maxLength",params:{limit: 64}};
 if(vErrors === null){
 vErrors = [err18];
 }
@@ -2500,7 +2500,7 @@ vErrors.push(err18);
 errors++;
 }
 if(func4(data7) < 1){
-const err19 = {instancePath:instancePath+"/machine_binding/binding_type",schemaPath:"#/properties/machine_binding/properties/binding_type/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+const err19 = {instancePath:instancePath+"/machine_binding/binding_type",keyword:"minLength",params:{limit: 1}};
 if(vErrors === null){
 vErrors = [err19];
 }
@@ -2511,7 +2511,7 @@ errors++;
 }
 }
 else {
-const err20 = {instancePath:instancePath+"/machine_binding/binding_type",schemaPath:"#/properties/machine_binding/properties/binding_type/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err20 = {instancePath:instancePath+"/machine_binding/binding_type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err20];
 }
@@ -2525,7 +2525,7 @@ if(data5.profile !== undefined){
 let data8 = data5.profile;
 if(typeof data8 === "string"){
 if(!pattern0.test(data8)){
-const err21 = {instancePath:instancePath+"/machine_binding/profile",schemaPath:"#/properties/machine_binding/properties/profile/pattern",keyword:"pattern",params:{pattern: "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},message:"must match pattern \""+"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"+"\""};
+const err21 = {instancePath:instancePath+"/machine_binding/profile",keyword:"pattern",params:{pattern: "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"}};
 if(vErrors === null){
 vErrors = [err21];
 }
@@ -2536,7 +2536,7 @@ errors++;
 }
 }
 else {
-const err22 = {instancePath:instancePath+"/machine_binding/profile",schemaPath:"#/properties/machine_binding/properties/profile/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err22 = {instancePath:instancePath+"/machine_binding/profile",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err22];
 }
@@ -2548,7 +2548,7 @@ errors++;
 }
 }
 else {
-const err23 = {instancePath:instancePath+"/machine_binding",schemaPath:"#/properties/machine_binding/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err23 = {instancePath:instancePath+"/machine_binding",keyword:"type",params:{type: "object"}};
 if(vErrors === null){
 vErrors = [err23];
 }
@@ -2560,7 +2560,7 @@ errors++;
 }
 }
 else {
-const err24 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err24 = {instancePath,keyword:"type",params:{type: "object"}};
 if(vErrors === null){
 vErrors = [err24];
 }
@@ -2581,7 +2581,7 @@ let vErrors = null;
 let errors = 0;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.active === undefined){
-const err0 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "active"},message:"must have required property '"+"active"+"'"};
+const err0 = {instancePath,keyword:"required",params:{missingProperty: "active"}};
 if(vErrors === null){
 vErrors = [err0];
 }
@@ -2594,7 +2594,7 @@ if(data.active !== undefined){
 let data0 = data.active;
 if(Array.isArray(data0)){
 if(data0.length > 256){
-const err1 = {instancePath:instancePath+"/active",schemaPath:"#/properties/active/maxItems",keyword:"maxItems",params:{limit: 256},message:"must NOT have more than 256 items"};
+const err1 = {instancePath:instancePath+"/active",keyword:"maxItems",params:{limit: 256}};
 if(vErrors === null){
 vErrors = [err1];
 }
@@ -2608,7 +2608,7 @@ for(let i0=0; i0<len0; i0++){
 let data1 = data0[i0];
 if(typeof data1 === "string"){
 if(!pattern0.test(data1)){
-const err2 = {instancePath:instancePath+"/active/" + i0,schemaPath:"#/properties/active/items/pattern",keyword:"pattern",params:{pattern: "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},message:"must match pattern \""+"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"+"\""};
+const err2 = {instancePath:instancePath+"/active/" + i0,keyword:"pattern",params:{pattern: "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"}};
 if(vErrors === null){
 vErrors = [err2];
 }
@@ -2619,7 +2619,7 @@ errors++;
 }
 }
 else {
-const err3 = {instancePath:instancePath+"/active/" + i0,schemaPath:"#/properties/active/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err3 = {instancePath:instancePath+"/active/" + i0,keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err3];
 }
@@ -2640,7 +2640,7 @@ continue;
 }
 if(typeof indices0[item0] == "number"){
 j0 = indices0[item0];
-const err4 = {instancePath:instancePath+"/active",schemaPath:"#/properties/active/uniqueItems",keyword:"uniqueItems",params:{i: i1, j: j0},message:"must NOT have duplicate items (items ## "+j0+" and "+i1+" are identical)"};
+const err4 = {instancePath:instancePath+"/active",keyword:"uniqueItems",params:{i: i1, j: j0}};
 if(vErrors === null){
 vErrors = [err4];
 }
@@ -2655,7 +2655,7 @@ indices0[item0] = i1;
 }
 }
 else {
-const err5 = {instancePath:instancePath+"/active",schemaPath:"#/properties/active/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err5 = {instancePath:instancePath+"/active",keyword:"type",params:{type: "array"}};
 if(vErrors === null){
 vErrors = [err5];
 }
@@ -2669,7 +2669,7 @@ if(data.default !== undefined){
 let data2 = data.default;
 if(typeof data2 === "string"){
 if(!pattern0.test(data2)){
-const err6 = {instancePath:instancePath+"/default",schemaPath:"#/properties/default/pattern",keyword:"pattern",params:{pattern: "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},message:"must match pattern \""+"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"+"\""};
+const err6 = {instancePath:instancePath+"/default",keyword:"pattern",params:{pattern: "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"}};
 if(vErrors === null){
 vErrors = [err6];
 }
@@ -2680,7 +2680,7 @@ errors++;
 }
 }
 else {
-const err7 = {instancePath:instancePath+"/default",schemaPath:"#/properties/default/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err7 = {instancePath:instancePath+"/default",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err7];
 }
@@ -2692,7 +2692,7 @@ errors++;
 }
 }
 else {
-const err8 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err8 = {instancePath,keyword:"type",params:{type: "object"}};
 if(vErrors === null){
 vErrors = [err8];
 }

@@ -74,6 +74,7 @@ describe('a setting that the schema does not allow', () => {
       '[profiles.p.auth]\nrequired = ["tpm", "tpm"]',
       '2:1 error profiles.p.auth.required names the same thing twice; remove one of the two',
     ],
+    ['[global.tpm]\npcrs = []', '2:1 error global.tpm.pcrs is empty; write at least one, or remove it'],
     [
       '[profiles.p.secrets.access]\nmqtt = "mqtt/*"',
       '2:1 error profiles.p.secrets.access.mqtt must be a list and is text; write a list: mqtt = ["…"]',
