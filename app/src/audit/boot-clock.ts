@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { monotonicMs } from '../core/clock.ts';
 import { bootTimeMs } from '../linux/boot.ts';
 
 /** For how long one look at the kernel's clock serves, in ms awake. */
@@ -15,7 +16,7 @@ export class BootClock {
 
   /** Whole milliseconds since the boot; those asleep appear within a second of waking up. */
   nowMs(): number {
-    const now = performance.now();
+    const now = monotonicMs();
     if (now - this.#readAtMs > validMs) {
       this.#aheadMs = bootTimeMs() - now;
       this.#readAtMs = now;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { systemClock } from '../core/clock.ts';
+import { monotonicMs, systemClock } from '../core/clock.ts';
 import { describe, SesameError, systemErrorCode } from '../core/errors.ts';
 import { generateEphemeral, type NoiseSuite, type NoiseTransport } from '../crypto/noise.ts';
 import { BlockingSocket, SocketTimeout } from '../linux/blocking-socket.ts';
@@ -71,7 +71,7 @@ export class BlockingClient implements Requester {
     const initiator = beginInitiation({ memory, suite, peer: socket.credentials(), key: generateEphemeral(), busKey });
     const messages = new MessageReader();
     try {
-      const deadline = performance.now() + handshakeTimeLimitMs;
+      const deadline = monotonicMs() + handshakeTimeLimitMs;
       socket.write(prefixed(initiator.writeMessage1(noPayload)), handshakeTimeLimitMs);
       const answer = waitFor(() => nextAnswer(messages), socket, messages, deadline);
       if (answer === undefined) throw handshakeFailed('the connection was closed');
@@ -99,7 +99,7 @@ export class BlockingClient implements Requester {
   ): Promise<Reply<Kind>> {
     const { answeredBy, level } = requests[kind];
     const header = this.#headers.write({ type: 'request', kind, level, body: encodeCbor(body) });
-    const deadline = performance.now() + timeoutMs;
+    const deadline = monotonicMs() + timeoutMs;
     try {
       const frame = withPlaintext(header, attachment, (plaintext) => sealFrame(plaintext, this.#encrypt));
       this.#socket.write(frame, timeoutMs);
@@ -162,7 +162,7 @@ function waitFor<Result>(
     if (found !== undefined) return found;
     // The reader keeps what it is given.
     const chunk = Buffer.from(new ArrayBuffer(readingLength));
-    const length = socket.read(chunk, deadline - performance.now());
+    const length = socket.read(chunk, deadline - monotonicMs());
     if (length === 0) return undefined;
     messages.push(chunk.subarray(0, length));
   }

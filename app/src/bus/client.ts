@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { type Clock, systemClock } from '../core/clock.ts';
+import { type Clock, monotonicMs, systemClock } from '../core/clock.ts';
 import { asSesameError, describe, type SesameError, unreachable } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import { generateKeyPair, type NoiseSuite } from '../crypto/noise.ts';
@@ -128,10 +128,10 @@ export class BusClient {
     attachment?: Uint8Array,
     { timeoutMs = defaultTimeoutMs, waitForConnection = false }: RequestOptions = {},
   ): Promise<Reply<Kind>> {
-    const startedAt = performance.now();
+    const startedAt = monotonicMs();
     const link = this.#link ?? (waitForConnection ? await this.#nextLink(timeoutMs) : undefined);
     if (link === undefined) throw this.#unreachable();
-    return link.request(kind, body, attachment, Math.max(1, Math.ceil(timeoutMs - (performance.now() - startedAt))));
+    return link.request(kind, body, attachment, Math.max(1, Math.ceil(timeoutMs - (monotonicMs() - startedAt))));
   }
 
   /**

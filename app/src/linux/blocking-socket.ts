@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
+
 import { closeSync, readSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
+import { monotonicMs } from '../core/clock.ts';
 import { systemErrorCode } from '../core/errors.ts';
 import { close, connect, errnoName, requireSuccess, setsockopt, socket } from './libc.ts';
 import { descriptorCredentials, type PeerCredentials } from './peer.ts';
@@ -74,15 +76,15 @@ export class BlockingSocket {
   }
 
   #within<Result>(option: number, timeoutMs: number, act: () => Result): Result {
-    const deadline = performance.now() + timeoutMs;
+    const deadline = monotonicMs() + timeoutMs;
     for (;;) {
-      limitTime(this.#descriptor, option, deadline - performance.now());
+      limitTime(this.#descriptor, option, deadline - monotonicMs());
       try {
         return act();
       } catch (thrown) {
         const code = systemErrorCode(thrown);
         // With a time limit the kernel resumes no call that a signal interrupts (signal(7)).
-        if (code === errnoName(EINTR) && performance.now() < deadline) continue;
+        if (code === errnoName(EINTR) && monotonicMs() < deadline) continue;
         if (code === errnoName(EAGAIN) || code === errnoName(EINTR))
           throw new SocketTimeout(`nothing within ${timeoutMs} ms`, { cause: thrown });
         throw thrown;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { monotonicMs } from '../core/clock.ts';
 import { SesameError, systemErrorCode } from '../core/errors.ts';
 import { printable } from '../core/text.ts';
 import { BlockingSocket, SocketTimeout } from '../linux/blocking-socket.ts';
@@ -108,7 +109,7 @@ export class SshAgent {
 
   /** @returns the length of the answer that follows */
   #request(parts: readonly Buffer[], longest: number, deadline: number): number {
-    this.#socket.write(string(Buffer.concat(parts)), deadline - performance.now());
+    this.#socket.write(string(Buffer.concat(parts)), deadline - monotonicMs());
     const header = Buffer.alloc(4);
     this.#fill(header, deadline);
     const length = header.readUInt32BE();
@@ -118,7 +119,7 @@ export class SshAgent {
 
   #fill(target: Buffer, deadline: number): void {
     for (let filled = 0; filled < target.length; ) {
-      const count = this.#socket.read(target.subarray(filled), deadline - performance.now());
+      const count = this.#socket.read(target.subarray(filled), deadline - monotonicMs());
       if (count === 0) throw this.#unreachable('it closed the connection');
       filled += count;
     }
@@ -133,7 +134,7 @@ export class SshAgent {
 
   #within<Result>(timeoutMs: number, work: (deadline: number) => Result): Result {
     try {
-      return work(performance.now() + timeoutMs);
+      return work(monotonicMs() + timeoutMs);
     } catch (thrown) {
       if (thrown instanceof SesameError) throw thrown;
       if (thrown instanceof MalformedWire) throw this.#faulty(`its answer is malformed: ${thrown.message}`, thrown);

@@ -3,6 +3,7 @@ import type { AuditLog } from '../../audit/log.ts';
 import { verifyChain } from '../../audit/verify.ts';
 import type { Handlers, Sender } from '../../bus/handler.ts';
 import type { BusServer } from '../../bus/server.ts';
+import { monotonicMs } from '../../core/clock.ts';
 import { SesameError } from '../../core/errors.ts';
 import type { Foundation } from '../foundation.ts';
 import { health } from '../health.ts';
@@ -154,10 +155,10 @@ async function activate({ audit, profiles, installation, bus }: ProfileHandlersO
     throw thrown;
   }
   if (profiles.isActive(profile)) throw SesameError.of('profile-active', { profile });
-  const startedAt = performance.now();
+  const startedAt = monotonicMs();
   profiles.setActive(profile, true);
   bus().broadcast('profile-changed', { profile, active: true });
-  await audit.append({ ProfileActivated: { target, duration_ms: Math.round(performance.now() - startedAt) } }, { durable: true });
+  await audit.append({ ProfileActivated: { target, duration_ms: Math.round(monotonicMs() - startedAt) } }, { durable: true });
 }
 
 /** The name is the server's own finding: only the owner of the daemons' keys can have it. */

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
+
 import { readdirSync, readlinkSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { monotonicMs } from '../../core/clock.ts';
 import { systemErrorCode } from '../../core/errors.ts';
 import { isReadable } from '../libc.ts';
 
@@ -14,9 +16,9 @@ const longestWaitMs = 10;
  */
 export async function answerArrives(descriptor: number | undefined, limitMs: number): Promise<boolean> {
   if (descriptor === undefined) return true;
-  const deadline = performance.now() + limitMs;
+  const deadline = monotonicMs() + limitMs;
   for (let waitMs = 1; !isReadable(descriptor); waitMs = Math.min(longestWaitMs, waitMs + 1)) {
-    if (performance.now() > deadline) return false;
+    if (monotonicMs() > deadline) return false;
     await sleep(waitMs);
   }
   return true;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
+
 import { accessSync, constants } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { monotonicMs } from '../../core/clock.ts';
 import { systemErrorCode } from '../../core/errors.ts';
 
 const prefix = 'device:';
@@ -29,6 +31,6 @@ const lookEveryMs = 200;
 
 /** Returns when the device that a transport names can be used, at the latest after the limit in ms; at once for other transports. */
 export async function deviceAppears(tcti: string, limitMs: number): Promise<void> {
-  for (const deadline = performance.now() + limitMs; deviceProblem(tcti) !== undefined && performance.now() < deadline; )
+  for (const deadline = monotonicMs() + limitMs; deviceProblem(tcti) !== undefined && monotonicMs() < deadline; )
     await sleep(lookEveryMs);
 }
