@@ -13,7 +13,7 @@ import type { ObservedBoot } from '../../src/tpm/platform-boot.ts';
 import type { ObserveBoot } from '../../src/tpm/sealed-key.ts';
 import { Tpm } from '../../src/tpm/tpm.ts';
 import type { SoftwareTpm } from '../support/swtpm.ts';
-import { evidence, Fixture, masterKeyOf, memory } from './fixture.ts';
+import { evidence, Fixture, masterKeyOf, memory, password } from './fixture.ts';
 
 export const selection = pcrSelection('sha256', [4, 9]);
 const extension = Buffer.alloc(32, 0x5a); // what SoftwareTpm.extend extends
@@ -58,6 +58,14 @@ export class ApprovalFixture extends Fixture {
     return masterKeyOf(await this.keyring.unlock('home', [byTpm(...pin)]));
   }
 
+  /** `tpm enroll` and `tpm reseal` of a vault that the password opens. */
+  async reseals(): Promise<void> {
+    const unlocked = await this.keyring.unlock('home', [password()]);
+    if (unlocked.state !== 'unlocked') throw new TypeError('the password did not open the vault');
+    await this.keyring.replace('home', 'tpm', [byTpm()], unlocked.masterKey);
+    unlocked.masterKey.release();
+  }
+
   async approve(masterKey: string, values: PcrValues, label = 'the next one'): Promise<Approved> {
     const piece = memory.take(Buffer.from(masterKey, 'hex'));
     const boot = { values, label, record: undefined };
@@ -97,6 +105,12 @@ export class ApprovalFixture extends Fixture {
     const { policy } = this;
     return policy.kind === 'authorize' ? policy.approvals.map(({ label }) => label) : [];
   }
+}
+
+/** Boots version n of the system. */
+export async function bootVersion(chip: SoftwareTpm, count: number): Promise<void> {
+  await chip.reboot();
+  for (let times = 0; times < count; times += 1) chip.extend(4);
 }
 
 /** The PCRs of version n of the system. */

@@ -5,7 +5,7 @@ import type { Approval } from '../../src/tpm/approvals.ts';
 import { pcrSelection } from '../../src/tpm/pcr-selection.ts';
 import { SoftwareTpm } from '../support/swtpm.ts';
 import { failsWith, password } from './fixture.ts';
-import { ApprovalFixture, byTpm, version } from './tpm-approval-fixture.ts';
+import { ApprovalFixture, bootVersion, byTpm, version } from './tpm-approval-fixture.ts';
 
 const nothing = Buffer.alloc(32);
 
@@ -18,26 +18,11 @@ describe('an enrolment that somebody with the disk has changed', () => {
   });
   after(() => chip.remove());
   beforeEach(async () => {
-    await boots(1);
+    await bootVersion(chip, 1);
     fixture = new ApprovalFixture(chip);
     ({ masterKey } = await fixture.initialise([byTpm(), password()]));
   });
   afterEach(() => fixture.remove());
-
-  async function boots(count: number): Promise<void> {
-    await chip.reboot();
-    for (let times = 0; times < count; times += 1) chip.extend(4);
-  }
-
-  /** `tpm enroll` and `tpm reseal` of an open vault. */
-  async function reseals(): Promise<void> {
-    await fixture.keyring.replace('home', 'tpm', [byTpm()], await opened());
-  }
-
-  async function opened() {
-    const unlocked = await fixture.keyring.unlock('home', [password()]);
-    return unlocked.state === 'unlocked' ? unlocked.masterKey : assert.fail('the password opens');
-  }
 
   it('gets no approval for PCRs that the vault was not sealed to', async () => {
     const chosen = pcrSelection('sha256', [23]);
@@ -64,7 +49,7 @@ describe('an enrolment that somebody with the disk has changed', () => {
   it('gets no approval when it is an older copy, whose approvals are revoked', async () => {
     const older = fixture.file;
     await fixture.approve(masterKey, version(2));
-    await boots(2);
+    await bootVersion(chip, 2);
     assert.equal(await fixture.opens(), masterKey);
     fixture.file = older;
     await assert.rejects(fixture.approve(masterKey, version(3)), failsWith('tpm-approvals-forged', 'older'));
@@ -74,17 +59,17 @@ describe('an enrolment that somebody with the disk has changed', () => {
     await fixture.approve(masterKey, version(2));
     const older = fixture.file;
     fixture.forge((genuine) => ({ ...genuine, approvals: genuine.approvals.slice(-1) }));
-    await boots(2);
+    await bootVersion(chip, 2);
     assert.equal(await fixture.opens(), masterKey);
     fixture.file = older;
-    await boots(1);
+    await bootVersion(chip, 1);
     await assert.rejects(fixture.opens(), failsWith('tpm-approval-revoked'));
   });
 
   it('is mended by a reseal, which takes over nothing that the vault has not signed', async () => {
     const claim = (approval: Approval) => ({ ...approval, values: version(3), counter: approval.counter + 9n, label: 'forged' });
     fixture.forge((genuine) => ({ ...genuine, approvals: [...genuine.approvals, ...genuine.approvals.map(claim)] }));
-    await reseals();
+    await fixture.reseals();
     assert.deepEqual(fixture.labels, ['the boot state at enrolment']);
     assert.equal(await fixture.opens(), masterKey);
   });

@@ -4,7 +4,7 @@ import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { pcrSelection } from '../../src/tpm/pcr-selection.ts';
 import { SoftwareTpm } from '../support/swtpm.ts';
 import { failsWith, masterKeyOf, password } from './fixture.ts';
-import { ApprovalFixture, byTpm, version } from './tpm-approval-fixture.ts';
+import { ApprovalFixture, bootVersion, byTpm, version } from './tpm-approval-fixture.ts';
 
 describe('a new seal of a vault that approves boot states', () => {
   let chip: SoftwareTpm;
@@ -15,31 +15,19 @@ describe('a new seal of a vault that approves boot states', () => {
   });
   after(() => chip.remove());
   beforeEach(async () => {
-    await boots(1);
+    await bootVersion(chip, 1);
     fixture = new ApprovalFixture(chip);
     ({ masterKey } = await fixture.initialise([byTpm(), password()]));
   });
   afterEach(() => fixture.remove());
 
-  async function boots(count: number): Promise<void> {
-    await chip.reboot();
-    for (let times = 0; times < count; times += 1) chip.extend(4);
-  }
-
-  async function reseals(): Promise<void> {
-    const unlocked = await fixture.keyring.unlock('home', [password()]);
-    if (unlocked.state !== 'unlocked') return assert.fail('the password opens');
-    await fixture.keyring.replace('home', 'tpm', [byTpm()], unlocked.masterKey);
-    unlocked.masterKey.release();
-  }
-
   it('revokes what was approved before it once it has opened', async () => {
     const older = fixture.file;
     assert.equal(await fixture.opens(), masterKey);
-    await boots(3);
-    await reseals();
+    await bootVersion(chip, 3);
+    await fixture.reseals();
     assert.equal(await fixture.opens(), masterKey);
-    await boots(1);
+    await bootVersion(chip, 1);
     await assert.rejects(fixture.opens(), failsWith('tpm-policy-failed'));
     fixture.file = older;
     await assert.rejects(fixture.opens(), failsWith('tpm-approval-revoked'));
@@ -49,48 +37,48 @@ describe('a new seal of a vault that approves boot states', () => {
     await fixture.approve(masterKey, version(2), 'never booted');
     const older = fixture.file;
     await fixture.approve(masterKey, version(1), 'back again');
-    await reseals();
+    await fixture.reseals();
     assert.equal(await fixture.opens(), masterKey);
     fixture.file = older;
-    await boots(2);
+    await bootVersion(chip, 2);
     await assert.rejects(fixture.opens(), failsWith('tpm-approval-revoked'));
   });
 
   it('takes over the approval that waits for its reboot', async () => {
     await fixture.approve(masterKey, version(2), 'the update');
-    await reseals();
+    await fixture.reseals();
     assert.deepEqual(fixture.labels, ['the boot state at enrolment', 'the update']);
-    await boots(1);
+    await bootVersion(chip, 1);
     assert.equal(await fixture.opens(), masterKey);
-    await boots(2);
+    await bootVersion(chip, 2);
     assert.equal(await fixture.opens(), masterKey);
-    await boots(1);
+    await bootVersion(chip, 1);
     await assert.rejects(fixture.opens(), failsWith('tpm-policy-failed'));
   });
 
   it('does not take over the approval that was in use', async () => {
-    await boots(3);
-    await reseals();
-    await boots(1);
+    await bootVersion(chip, 3);
+    await fixture.reseals();
+    await bootVersion(chip, 1);
     await assert.rejects(fixture.opens(), failsWith('tpm-policy-failed'));
   });
 
   it('to other PCRs is refused while an approval waits for its reboot, by its name, until another takes its place', async () => {
     await fixture.approve(masterKey, version(2), 'the update');
     fixture.selection = pcrSelection('sha256', [4]);
-    await assert.rejects(reseals(), failsWith('tpm-approval-pending', 'the update'));
+    await assert.rejects(fixture.reseals(), failsWith('tpm-approval-pending', 'the update'));
     await fixture.approve(masterKey, version(1), 'the boot state of now');
-    await reseals();
+    await fixture.reseals();
     assert.equal(await fixture.opens(), masterKey);
   });
 
   it('to PCR values alone is refused while an approval waits for its reboot', async () => {
     await fixture.approve(masterKey, version(2), 'the update');
     fixture.kind = 'pcr';
-    await assert.rejects(reseals(), failsWith('tpm-approval-pending', 'the update'));
-    await boots(2);
+    await assert.rejects(fixture.reseals(), failsWith('tpm-approval-pending', 'the update'));
+    await bootVersion(chip, 2);
     assert.equal(await fixture.opens(), masterKey);
-    await reseals();
+    await fixture.reseals();
     assert.equal(await fixture.opens(), masterKey);
   });
 
@@ -105,7 +93,7 @@ describe('a new seal of a vault that approves boot states', () => {
       });
     await assert.rejects(rekey(), failsWith('tpm-approval-pending', 'the update'));
     fixture.discard();
-    await boots(2);
+    await bootVersion(chip, 2);
     assert.equal(await fixture.opens(), masterKey);
     (await rekey()).masterKey.release();
     fixture.commit();

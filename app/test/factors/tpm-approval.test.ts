@@ -10,7 +10,7 @@ import { SoftwareTpm } from '../support/swtpm.ts';
 import { TpmProxy } from '../support/tpm-proxy.ts';
 import { realBoot } from '../tpm/event-log-fixture.ts';
 import { failsWith, masterKeyOf, memory, password, reveal } from './fixture.ts';
-import { ApprovalFixture, byTpm, selection, version } from './tpm-approval-fixture.ts';
+import { ApprovalFixture, bootVersion, byTpm, selection, version } from './tpm-approval-fixture.ts';
 
 const nvIncrement = 0x134;
 
@@ -29,21 +29,16 @@ describe('a tpm factor whose vault approves boot states', () => {
   });
   after(() => chip.remove());
   beforeEach(async () => {
-    await boots(1);
+    await bootVersion(chip, 1);
     fixture = new ApprovalFixture(chip);
   });
   afterEach(() => fixture.remove());
-
-  async function boots(count: number): Promise<void> {
-    await chip.reboot();
-    for (let times = 0; times < count; times += 1) chip.extend(4);
-  }
 
   it('opens in the boot state of its enrolment, boot after boot, and writes nothing for it', async () => {
     const { masterKey } = await fixture.initialise([byTpm()]);
     const file = readFileSync(fixture.path('tpm-enrollment'));
     for (let boot = 0; boot < 3; boot += 1) {
-      await boots(1);
+      await bootVersion(chip, 1);
       assert.equal(await fixture.opens(), masterKey);
     }
     assert.ok(readFileSync(fixture.path('tpm-enrollment')).equals(file));
@@ -52,7 +47,7 @@ describe('a tpm factor whose vault approves boot states', () => {
   it('opens although the TPM does not count for the moment, and revokes what is older at the next unlock', async () => {
     const { masterKey } = await fixture.initialise([byTpm()]);
     await fixture.approve(masterKey, version(2), 'two');
-    await boots(2);
+    await bootVersion(chip, 2);
     const proxy = await TpmProxy.start(chip);
     try {
       fixture.tcti = proxy.tcti;
@@ -76,7 +71,7 @@ describe('a tpm factor whose vault approves boot states', () => {
   it('keeps no key when the TPM fails in another way after unsealing it', async () => {
     const { masterKey } = await fixture.initialise([byTpm()]);
     await fixture.approve(masterKey, version(2), 'two');
-    await boots(2);
+    await bootVersion(chip, 2);
     const proxy = await TpmProxy.start(chip);
     try {
       fixture.tcti = proxy.tcti;
@@ -95,10 +90,10 @@ describe('a tpm factor whose vault approves boot states', () => {
     const { masterKey } = await fixture.initialise([byTpm()]);
     assert.equal((await fixture.approve(masterKey, version(2))).replaced, undefined);
     const pending = readFileSync(fixture.path('tpm-enrollment'));
-    await boots(2);
+    await bootVersion(chip, 2);
     assert.equal(await fixture.opens(), masterKey);
     assert.deepEqual(fixture.labels, ['the next one']);
-    await boots(1);
+    await bootVersion(chip, 1);
     await assert.rejects(fixture.opens(), failsWith('tpm-policy-failed', 'PCR 4 '));
     // The file from before the update names the old state, but the TPM does not honour that any more.
     writeFileSync(fixture.path('tpm-enrollment'), pending);
@@ -108,10 +103,10 @@ describe('a tpm factor whose vault approves boot states', () => {
   it('opens in the old state until the new one has opened it once', async () => {
     const { masterKey } = await fixture.initialise([byTpm()]);
     await fixture.approve(masterKey, version(2));
-    await boots(1);
+    await bootVersion(chip, 1);
     assert.equal(await fixture.opens(), masterKey);
     assert.deepEqual(fixture.labels, ['the boot state at enrolment', 'the next one']);
-    await boots(2);
+    await bootVersion(chip, 2);
     assert.equal(await fixture.opens(), masterKey);
   });
 
@@ -154,7 +149,7 @@ describe('a tpm factor whose vault approves boot states', () => {
   it('asks for its PIN in every boot state', async () => {
     const { masterKey } = await fixture.initialise([byTpm('4711')]);
     await fixture.approve(masterKey, version(2));
-    await boots(2);
+    await bootVersion(chip, 2);
     await assert.rejects(fixture.opens('4712'), failsWith('authentication-failed'));
     assert.equal(await fixture.opens('4711'), masterKey);
   });
@@ -162,22 +157,22 @@ describe('a tpm factor whose vault approves boot states', () => {
   it('opens although its file cannot be written, says so, and revokes all the same', async () => {
     const { masterKey } = await fixture.initialise([byTpm()]);
     await fixture.approve(masterKey, version(2));
-    await boots(2);
+    await bootVersion(chip, 2);
     const { context } = readEnrolment(memory, fixture.directory, 'home');
     const file = { path: join(fixture.directory, 'gone', 'file'), bytes: readFileSync(fixture.path('tpm-enrollment')) };
     const piece = await fixture.factor.unwrap(context, file, byTpm().bytes);
     assert.equal(piece && reveal(piece), masterKey);
     assert.deepEqual(fixture.outdated, ['storage-failed']);
-    await boots(1);
+    await bootVersion(chip, 1);
     await assert.rejects(fixture.opens(), failsWith('tpm-approval-revoked'));
-    await boots(2);
+    await bootVersion(chip, 2);
     assert.equal(await fixture.opens(), masterKey);
     assert.deepEqual(fixture.labels, ['the next one']);
   });
 
   it('opens with the password as before when the boot state is not approved', async () => {
     const { masterKey } = await fixture.initialise([byTpm(), password()]);
-    await boots(3);
+    await bootVersion(chip, 3);
     await assert.rejects(fixture.opens(), failsWith('tpm-policy-failed'));
     assert.equal(masterKeyOf(await fixture.keyring.unlock('home', [password()])), masterKey);
   });
