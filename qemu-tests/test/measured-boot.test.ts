@@ -8,6 +8,8 @@ import type { DeviceImage } from '../build/device.ts';
 import { measuredBoot } from '../build/measured-boot.ts';
 import { Device, deviceImage } from '../harness/device.ts';
 import { commandLine } from '../harness/machine.ts';
+import { daemonMemory } from '../harness/memory.ts';
+import { countInFile } from '../harness/search.ts';
 import {
   initrd,
   memoryMb,
@@ -19,6 +21,7 @@ import {
   requireAsPredicted,
   secret,
 } from './measured-device.ts';
+import { keysOf } from './vault-keys.ts';
 
 const settings = '[profiles.device]\nunlock = "tpm"\n';
 const say = (text: string) => process.stderr.write(`${text}\n`);
@@ -74,6 +77,27 @@ describe('a device whose boot is measured to the last byte', () => {
       await device.reboot({ memoryMb });
       await opensByItself(device);
     }
+  });
+
+  it('opens it within the limits of an ordinary boot', async (context) => {
+    const { max, peak, oomKills, lockLimit } = await daemonMemory(device, 'open-sesame-secrets');
+    context.diagnostic(`daemon-secrets: peak ${(peak / 1e6).toFixed(1)} MB`);
+    assert.deepEqual([max, lockLimit, oomKills], [64 * 1024 * 1024, 8 * 1024 * 1024, 0]);
+    assert.ok(peak <= max);
+  });
+
+  it('leaves neither the sealed key nor one derived from it in the memory of the machine once it is locked again', async () => {
+    const dump = join(directory, 'memory');
+    const [, ...keys] = await keysOf(device);
+    await device.machine.dumpMemory(dump);
+    assert.ok(
+      countInFile(dump, keys).some((count) => count > 0),
+      'so the search below would find them',
+    );
+    await device.must('sesame lock -p device');
+    await device.machine.dumpMemory(dump);
+    assert.deepEqual(countInFile(dump, keys), [0, 0, 0]);
+    rmSync(dump);
   });
 
   it('refuses a changed command line, by exit 9, PCR 9 and the word that is new', async () => {
