@@ -9,7 +9,9 @@ import { encodeSshEvidence } from '../../src/factors/ssh-evidence.ts';
 import type { SecretBytes } from '../../src/memory/secret-bytes.ts';
 import { SshAgent } from '../../src/ssh/agent.ts';
 import { openSshMissing, RealAgent } from '../support/ssh-agent.ts';
-import { Fixture, masterKeyOf, memory, password, recovery, reveal, tpm } from './fixture.ts';
+import { SoftwareTpm } from '../support/swtpm.ts';
+import { masterKeyOf, memory, password, recovery, reveal } from './fixture.ts';
+import { byTpm, TpmFixture } from './tpm-fixture.ts';
 
 /** Which evidence opens a vault with two factors: the first alone, the second alone, both. */
 interface Row {
@@ -70,13 +72,18 @@ const table: readonly Row[] = [
 
 describe('a vault with two factors', { skip: openSshMissing }, () => {
   let real: RealAgent;
+  let chip: SoftwareTpm;
   before(async () => {
     real = await RealAgent.start();
     real.add('key', 'ed25519');
+    chip = await SoftwareTpm.start();
+    chip.extend(7);
   });
-  after(() => real.stop());
+  after(async () => {
+    await real.stop();
+    await chip.remove();
+  });
 
-  /** Signed by a real agent; the TPM is the one that the fixture stands in for. */
   function sshKey(challenge: Buffer): Evidence {
     const agent = SshAgent.connect(memory, real.socket);
     try {
@@ -94,13 +101,13 @@ describe('a vault with two factors', { skip: openSshMissing }, () => {
     const whoOpens = [first, second, 'both'].filter((_, index) => opens[index]).join(', ');
 
     it(`of ${first} and ${second} under the policy "${policy}" is opened by: ${whoOpens}`, async () => {
-      const fixture = new Fixture();
+      const fixture = new TpmFixture(chip);
       try {
         const { challenge, salt } = fixture.keyring.sshChallenge('home', defaultVaultSuite);
         let recoveryKey: SecretBytes | undefined;
         const bring = (id: FactorId): Evidence => {
           if (id === 'recovery') return recovery(recoveryKey);
-          return id === 'ssh-agent' ? sshKey(challenge) : id === 'tpm' ? tpm() : password();
+          return id === 'ssh-agent' ? sshKey(challenge) : id === 'tpm' ? byTpm() : password();
         };
         const policyFactors = factors.filter((id) => id !== 'recovery');
         const keys = await fixture.keyring.initialise({

@@ -12,8 +12,8 @@ import { evidence, Fixture, masterKeyOf, memory } from './fixture.ts';
 export const byTpm = (pin?: string) =>
   pin === undefined ? { factor: 'tpm' as const, bytes: memory.take(Buffer.alloc(0)) } : evidence('tpm', pin);
 
-export /** A vault whose TPM is a real one in software, with boot state in PCR 7. */
-class TpmFixture extends Fixture {
+/** A vault whose TPM is a real one in software, with boot state in PCR 7. */
+export class TpmFixture extends Fixture {
   chip: SoftwareTpm;
   tcti: string;
   readonly tpmLog = new RecordingLogger();
