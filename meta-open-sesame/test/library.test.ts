@@ -45,6 +45,11 @@ print(problem_of(*sys.argv[1:]) or "none")
     assert.match(python(script, releaseOf({ sums: '' }), archive), /put SHA256SUMS .* or set OPEN_SESAME_SHA256/);
   });
 
+  it('does with the oldest Python that BitBake starts with', () => {
+    const without = 'import hashlib\nvars(hashlib).pop("file_digest", None)\n';
+    assert.equal(python(`${without}${script}`, releaseOf({}), archive), 'none\n');
+  });
+
   it('believes a pinned digest more than the published one', () => {
     assert.match(
       python(script, releaseOf({}), archive, '0'.repeat(64)),
