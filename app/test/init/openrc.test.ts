@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { hasProgram } from '../support/device.ts';
+import { onlyPrograms } from '../support/programs.ts';
 
 const library = join(import.meta.dirname, '../../init/openrc/lib/daemon.sh');
 const directory = mkdtempSync(join(tmpdir(), 'openrc-'));
@@ -47,3 +48,23 @@ for (const shell of ['sh', 'bash']) {
     });
   });
 }
+
+describe('the log of a service', () => {
+  it('is cut to its limit where busybox has no stat, as in Buildroot', () => {
+    const log = join(directory, 'daemon-profile.log');
+    writeFileSync(log, 'x'.repeat(3000));
+    const script = '. "$1"; error_log=$2; trim_log';
+    const { stderr } = spawnSync('/bin/sh', ['-c', script, 'sh', library, log], {
+      env: {
+        PATH: onlyPrograms(join(directory, 'bin'), 'tail', 'wc'),
+        RC_SVCNAME: 'service',
+        daemon: 'daemon-profile',
+        command_user: 'nobody',
+        log_limit_kib: '1',
+      },
+      encoding: 'utf8',
+    });
+    assert.equal(stderr, '');
+    assert.deepEqual([statSync(log).size, statSync(`${log}.1`).size], [0, 1024]);
+  });
+});

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { hasProgram } from '../support/device.ts';
 import { temporaryDirectory } from '../support/directory.ts';
+import { onlyPrograms } from '../support/programs.ts';
 
 const library = join(import.meta.dirname, '../../init/supervision/lib');
 const directory = temporaryDirectory();
@@ -98,6 +99,16 @@ describe('a service', () => {
       'x.cjs:1\n^\n\nReferenceError: x is not defined\n    at x.cjs:1:1\n\nNode.js v22.23.3\nopen-sesame-secrets: said before\n';
     writeFileSync(join(directory, 'log/daemon-secrets.log'), trace);
     assert.equal(inService('last_words').stdout, 'ReferenceError: x is not defined');
+  });
+
+  it('has its log cut to its limit where busybox has no stat, as in Buildroot', () => {
+    const log = join(directory, 'log/daemon-secrets.log');
+    mkdirSync(join(directory, 'log'), { recursive: true });
+    writeFileSync(log, 'x'.repeat(3000));
+    const PATH = onlyPrograms(join(directory, 'bin'), 'tail', 'wc');
+    const { stderr } = inService('. "$library/script.sh"; trim_log', { PATH, log_limit_kib: '1' }, '/bin/sh');
+    assert.equal(stderr, '');
+    assert.deepEqual([statSync(log).size, statSync(`${log}.1`).size], [0, 1024]);
   });
 
   it('takes the lock of a process that is gone, and waits for one that is there', () => {

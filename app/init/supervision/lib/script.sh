@@ -37,10 +37,11 @@ begin_log() {
     trim_log
 }
 
-# Two files of the limit at most. The daemon appends, so that a file cut short under it goes on from its new end.
+# Two files of the limit at most. The daemon appends, so that a file cut short under it goes on from its new end. Not with stat(1),
+# which busybox may lack.
 trim_log() {
     local bytes
-    bytes=$(stat -c %s "$error_log" 2> /dev/null) || return 0
+    [ -f "$error_log" ] && bytes=$(wc -c < "$error_log") || return 0
     [ "$bytes" -gt $((log_limit_kib * 1024)) ] || return 0
     tail -c $((log_limit_kib * 1024)) "$error_log" > "$error_log.1"
     : > "$error_log"
