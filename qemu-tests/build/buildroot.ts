@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { cpSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, globSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { artefact, contentKey, contentOf, type Say } from './artefact.ts';
@@ -45,6 +45,7 @@ async function addAgent(image: string, product: string, path: string): Promise<v
     cpSync(join(import.meta.dirname, 'common', agent.program), join(tree, agent.program));
     cpSync(join(import.meta.dirname, 'openrc', agent.service), join(tree, agent.service));
     linkIn(tree, `/${agent.service}`, 'etc/runlevels/default/device-agent');
+    makePlainRunlevel(tree);
     for (const name of globSync(join(import.meta.dirname, '../guest/*.ts')).map((file) => basename(file, '.ts'))) {
       cpSync(join(product, 'guest/bin', name), join(tree, 'usr/lib/open-sesame/bin', name));
       cpSync(join(product, `guest/lib/${name}.cjs`), join(tree, `usr/lib/open-sesame/lib/${name}.cjs`));
@@ -63,6 +64,14 @@ async function addAgent(image: string, product: string, path: string): Promise<v
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
+}
+
+/** The default runlevel without Open Sesame, which boots are compared with. */
+function makePlainRunlevel(tree: string): void {
+  const runlevels = join(tree, 'etc/runlevels');
+  cpSync(join(runlevels, 'default'), join(runlevels, 'plain'), { recursive: true, verbatimSymlinks: true });
+  for (const service of readdirSync(join(runlevels, 'plain')))
+    if (service.startsWith('open-sesame-')) rmSync(join(runlevels, 'plain', service));
 }
 
 function required(path: string): string {
