@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { temporaryDirectory } from '../../app/test/support/directory.ts';
@@ -55,5 +55,31 @@ print(problem_of(*sys.argv[1:]) or "none")
       python(script, releaseOf({}), archive, '0'.repeat(64)),
       /was altered, or is of another build than OPEN_SESAME_SHA256/,
     );
+  });
+});
+
+describe('the check of the init system', () => {
+  const script = `
+import sys
+from open_sesame.init import problem_of
+print(problem_of(*sys.argv[1:]) or "none")
+`;
+  const other = temporaryDirectory();
+  const core = temporaryDirectory();
+  const includes = join(core, 'conf/distro/include');
+  mkdirSync(includes, { recursive: true });
+  writeFileSync(join(includes, 'init-manager-systemd.inc'), '');
+  const path = `${other}:${core}`;
+
+  it('is content with one that a layer has, and with none', () => {
+    assert.deepEqual([python(script, 'systemd', path), python(script, '', path)], ['none\n', 'none\n']);
+  });
+
+  it('says which layer OpenRC comes from', () => {
+    assert.match(python(script, 'openrc', path), /openrc-layer: add https:.*meta-openrc to BBLAYERS/);
+  });
+
+  it('says which ones there are services for, when no layer has it', () => {
+    assert.match(python(script, 'runit', path), /INIT_MANAGER is runit.* set it to "openrc", "systemd" or "sysvinit"/);
   });
 });

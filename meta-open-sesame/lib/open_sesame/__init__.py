@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-BBIMPORTS = ["release"]
+BBIMPORTS = ["init", "release"]
