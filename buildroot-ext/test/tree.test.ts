@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { globSync, mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -88,6 +88,23 @@ describe('the scripts of the external tree', () => {
     // OpenRC reads variables that the script seems not to use; local is known to every shell that it runs with.
     const ofOpenrc = spawnSync('shellcheck', ['--shell=dash', '--exclude=SC2034,SC3043', ...services], { encoding: 'utf8' });
     assert.equal(ofOpenrc.status, 0, ofOpenrc.stdout);
+  });
+});
+
+describe('the root file system after the build', () => {
+  it('has what OpenRC would write below /etc as links to where it can', () => {
+    const target = mkdtempSync(join(tmpdir(), 'target-'));
+    try {
+      for (const place of ['etc', 'root', 'var']) mkdirSync(join(target, place));
+      writeFileSync(join(target, 'etc/shadow'), 'root:*:::::::\n');
+      const script = join(tree, 'board/common/post-build.sh');
+      const { status, stderr } = spawnSync('sh', [script], { env: { ...process.env, TARGET_DIR: target }, encoding: 'utf8' });
+      assert.equal(status, 0, stderr);
+      const links = ['machine-id', 'mtab'].map((name) => readlinkSync(join(target, 'etc', name)));
+      assert.deepEqual(links, ['/var/lib/identity/machine-id', '/proc/self/mounts']);
+    } finally {
+      rmSync(target, { recursive: true, force: true });
+    }
   });
 });
 
