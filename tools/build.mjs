@@ -175,7 +175,7 @@ for (const program of [...programs, sandbox]) {
     target: 'node22',
     minify: true,
     legalComments: 'none',
-    define: { __VERSION__: JSON.stringify(version) },
+    define: { __VERSION__: JSON.stringify(version), 'import.meta.dirname': '__dirname' },
     plugins: [nativeModules],
     logLevel: 'warning',
     metafile: true,

@@ -62,13 +62,17 @@ const minute = 60_000;
 const limits = { ordinary: 15 * minute, long: 360 * minute };
 const longCampaign = { CAMPAIGN: 'long' };
 
-/** Node 24 keeps what it made of TypeScript, which is half of what a short test takes; Node 22 does not. */
-const compiled = { NODE_COMPILE_CACHE: join(root, '.cache/compiled') };
-
 /** Two files at a time: many tests wait more than they compute. A long campaign measures, so it has the processors for itself. */
 function tests(major, files, env = {}) {
   const [limit, atOnce] = env === longCampaign ? [limits.long, 1] : [limits.ordinary, 2];
-  const options = ['--test', '--test-reporter=spec', `--test-timeout=${limit}`, `--test-concurrency=${atOnce}`];
+  const options = [
+    '--import',
+    join(root, 'tools/keep-stripped.mjs'),
+    '--test',
+    '--test-reporter=spec',
+    `--test-timeout=${limit}`,
+    `--test-concurrency=${atOnce}`,
+  ];
   return { command: pinnedNode(major), args: [...options, ...files], env };
 }
 
@@ -100,7 +104,7 @@ const commands = {
     build();
     check();
     // The device waits for its own clock most of the time, so it is tested beside the others.
-    const others = [tests(22, [...units(), ...packaging(), ...product()]), tests(24, units(), compiled)];
+    const others = [tests(22, [...units(), ...packaging(), ...product()]), tests(24, units())];
     await inTracks({ title: 'tests of this machine', steps: others }, deviceTests(ordinaryDevice()));
   },
   async 'test-device'() {

@@ -1,7 +1,18 @@
 // SPDX-License-Identifier: MIT
 import { createHash } from 'node:crypto';
-import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, renameSync, rmSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 
 /** Tells a person what is going on, one line at a time. */
 export type Say = (text: string) => void;
@@ -20,11 +31,32 @@ export interface Recipe {
   make(path: string): void | Promise<void>;
 }
 
-/** The path of an artefact, made now unless one of the same content is in the cache. */
-export async function artefact({ cache, name, key, announcement, say, make }: Recipe): Promise<string> {
-  const path = join(cache, `${name}-${key}`);
-  if (existsSync(path)) return path;
-  mkdirSync(cache, { recursive: true });
+/** How often to look whether somebody else has made it, in ms. */
+const betweenLooksMs = 200;
+
+/**
+ * The path of an artefact, made now unless one of the same content is in the cache. When several processes want it at the same time, one makes
+ * it and the others wait.
+ */
+export async function artefact(recipe: Recipe): Promise<string> {
+  const path = join(recipe.cache, `${recipe.name}-${recipe.key}`);
+  mkdirSync(recipe.cache, { recursive: true });
+  const lock = `${path}.lock`;
+  while (!existsSync(path)) {
+    if (!take(lock)) {
+      await wait(betweenLooksMs);
+      continue;
+    }
+    try {
+      if (!existsSync(path)) await makeNow(path, recipe);
+    } finally {
+      rmSync(lock);
+    }
+  }
+  return path;
+}
+
+async function makeNow(path: string, { cache, name, announcement, say, make }: Recipe): Promise<void> {
   say(announcement);
   const started = Date.now();
   const unfinished = `${path}.unfinished`;
@@ -35,7 +67,33 @@ export async function artefact({ cache, name, key, announcement, say, make }: Re
   }
   renameSync(unfinished, path);
   say(`${name}: done in ${((Date.now() - started) / 1000).toFixed(1)} s`);
-  return path;
+}
+
+/** Whether the lock is this process's now. One that a process left behind which was ended is taken away for the next try. */
+function take(lock: string): boolean {
+  try {
+    writeFileSync(lock, String(process.pid), { flag: 'wx' });
+    return true;
+  } catch (thrown) {
+    if (!isErrorCode(thrown, 'EEXIST')) throw thrown;
+  }
+  if (isAbandoned(lock)) rmSync(lock, { force: true });
+  return false;
+}
+
+function isAbandoned(lock: string): boolean {
+  try {
+    const holder = readFileSync(lock, 'utf8');
+    // Empty: it is being written.
+    return holder !== '' && !existsSync(`/proc/${holder}`);
+  } catch (thrown) {
+    if (!isErrorCode(thrown, 'ENOENT')) throw thrown;
+    return false;
+  }
+}
+
+function isErrorCode(thrown: unknown, code: string): boolean {
+  return thrown instanceof Error && 'code' in thrown && thrown.code === code;
 }
 
 /** 16 hexadecimal digits that change with any of the texts. */

@@ -11,7 +11,7 @@ import type { GuestResult } from './agent.ts';
 import { type BootOptions, Machine } from './machine.ts';
 import { services } from './memory.ts';
 import { type ServiceControl, serviceControl } from './service-control.ts';
-import { tpmState } from './software-tpm.ts';
+import { tpmState, tpmTraffic } from './software-tpm.ts';
 
 /** How long a boot may take on a busy machine, in ms. */
 const bootLimitMs = 300_000;
@@ -21,7 +21,7 @@ const commandLimitMs = 300_000;
 const logDirectory = join(import.meta.dirname, '../../.cache/console');
 
 /** The password of every vault that a test makes. */
-export const password = 'a password for tests';
+export const password = 'a password for devices under test';
 
 let image: Promise<DeviceImage> | undefined;
 
@@ -97,8 +97,8 @@ export class Device {
   }
 
   /** Switches the device on and takes the power away again, however far it has come by then. */
-  async interruptBoot(afterMs: number): Promise<void> {
-    const options = { data: this.dataPath, directory: this.directory, consolePath: this.#logPath };
+  async interruptBoot(afterMs: number, choices: BootChoices = {}): Promise<void> {
+    const options = { data: this.dataPath, ...choices, directory: this.directory, consolePath: this.#logPath };
     const machine = await Machine.powerOn(this.#image, options);
     await wait(afterMs);
     await machine.cutPower();
@@ -168,6 +168,17 @@ export class Device {
   /** What the device boots from now on, as after an update. */
   install(deviceImage: DeviceImage): void {
     this.#image = deviceImage;
+  }
+
+  /** What a listener between it and its TPM has heard in the boots with `listenToTpm`. */
+  get tpmTraffic(): Buffer {
+    return tpmTraffic(this.directory);
+  }
+
+  /** Puts a TPM into it, while it is off, that has never been used. */
+  replaceTpm(): void {
+    assert.ok(this.#machine === undefined, 'the device is switched off');
+    rmSync(tpmState(this.directory), { recursive: true });
   }
 
   /** Stops the device where it is, for any number of copies of it. @param place an empty directory */

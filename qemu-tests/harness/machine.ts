@@ -15,6 +15,8 @@ export interface BootOptions {
   readonly data: string | 'none';
   readonly dataReadOnly?: boolean;
   readonly memoryMb?: number;
+  /** Whether what the TPM hears and says is kept for `tpmTraffic`. */
+  readonly listenToTpm?: boolean;
   /** What the battery-less clock says at power-on, as QEMU's -rtc base takes it. */
   readonly clock?: string;
   /** A file that `suspend` wrote on a machine of the same image and memory: the machine goes on from there instead of booting. */
@@ -43,6 +45,8 @@ export class Machine {
   readonly consolePath: string;
   /** The serial console, both ways, as a Unix socket; the log is written in any case. */
   readonly terminalPath: string;
+  /** A second port into the device, with nobody behind it, as a Unix socket: `/sys/class/virtio-ports/NAME/name` says `line` there. */
+  readonly linePath: string;
   readonly #qemu: ChildProcess;
   readonly #qmp: Qmp;
   readonly #tpm: SoftwareTpm;
@@ -54,6 +58,7 @@ export class Machine {
     memoryBytes: number;
     consolePath: string;
     terminalPath: string;
+    linePath: string;
     qemu: ChildProcess;
     qmp: Qmp;
     tpm: SoftwareTpm;
@@ -63,6 +68,7 @@ export class Machine {
     this.memoryBytes = parts.memoryBytes;
     this.consolePath = parts.consolePath;
     this.terminalPath = parts.terminalPath;
+    this.linePath = parts.linePath;
     this.#qemu = parts.qemu;
     this.#qmp = parts.qmp;
     this.#tpm = parts.tpm;
@@ -83,11 +89,12 @@ export class Machine {
     const memoryMb = options.memoryMb ?? defaultMemoryMb;
     const sockets = {
       agent: join(directory, 'agent.sock'),
+      line: join(directory, 'line.sock'),
       qmp: join(directory, 'qmp.sock'),
       terminal: join(directory, 'console.sock'),
     };
     for (const path of [...Object.values(sockets), join(directory, 'tpm.sock')]) rmSync(path, { force: true });
-    const tpm = await SoftwareTpm.start(directory);
+    const tpm = await SoftwareTpm.start(directory, options.listenToTpm);
     const poweredOnAt = performance.now();
     const words = qemuWords(image, options, { ...sockets, tpm: tpm.socketPath, console: consolePath, memoryMb });
     const qemu = spawn('qemu-system-aarch64', words, { stdio: ['ignore', 'ignore', 'inherit'] });
@@ -96,7 +103,8 @@ export class Machine {
       const agent = await Agent.connect(sockets.agent);
       const qmp = await Qmp.connect(sockets.qmp);
       const memoryBytes = memoryMb * 1024 * 1024;
-      return new Machine({ agent, poweredOnAt, terminalPath: sockets.terminal, memoryBytes, consolePath, qemu, qmp, tpm });
+      const paths = { terminalPath: sockets.terminal, linePath: sockets.line, consolePath };
+      return new Machine({ agent, poweredOnAt, ...paths, memoryBytes, qemu, qmp, tpm });
     } catch (thrown) {
       // What is left running keeps the test's standard error open, and its runner waiting.
       qemu.kill('SIGKILL');
@@ -174,6 +182,7 @@ export class Machine {
 
 interface Places {
   readonly agent: string;
+  readonly line: string;
   readonly qmp: string;
   readonly tpm: string;
   /** Socket of whoever sits at the serial console. */
@@ -198,6 +207,7 @@ function qemuWords(image: DeviceImage, options: BootOptions, places: Places): st
     ...['-serial', 'chardev:console'],
     ...['-device', 'virtio-serial-pci', '-chardev', `socket,id=agent,path=${places.agent},server=on,wait=off`],
     ...['-device', 'virtserialport,chardev=agent,name=agent'],
+    ...['-chardev', `socket,id=line,path=${places.line},server=on,wait=off`, '-device', 'virtserialport,chardev=line,name=line'],
     ...['-device', 'virtio-rng-pci'],
     ...['-chardev', `socket,id=tpm,path=${places.tpm}`, '-tpmdev', 'emulator,id=tpm0,chardev=tpm'],
     ...['-device', 'tpm-tis-device,tpmdev=tpm0'],

@@ -5,8 +5,8 @@ import { Device } from '../harness/device.ts';
 
 /** Ways to boot this kernel without memfd_secret, and what a person has to be told about each. */
 const switches = [
-  { append: 'secretmem.enable=0', cause: /secretmem\.enable=0/, remedy: /secretmem\.enable=1/ },
-  // The memory controller is taken away as well: a boot costs more than a second question about it.
+  // Landlock and the memory controller are taken away as well: a boot costs more than a second question about it.
+  { append: 'secretmem.enable=0 lsm=yama', cause: /secretmem\.enable=0/, remedy: /secretmem\.enable=1/ },
   { append: 'rodata=off cgroup_disable=memory', cause: /rodata=off/, remedy: /rodata/ },
 ];
 
@@ -36,6 +36,14 @@ for (const { append, cause, remedy } of switches) {
       await device.must('sesame secret set -p device a', 'value');
       assert.equal(await device.must('sesame secret get -p device a'), 'value');
     });
+
+    if (append.includes('lsm=yama')) {
+      it('says that the daemons run without Landlock, at ERROR and in the doctor, who names the remedy', async () => {
+        assert.match(await device.daemonLogs(), /"level":"error"[^\n]*landlock/i);
+        const { stdout } = await device.run('sesame status --doctor');
+        assert.match(stdout.toString('utf8'), /put landlock first into CONFIG_LSM/);
+      });
+    }
 
     if (append.includes('cgroup_disable=memory')) {
       it('says that the daemons run without their memory limits', () => {
