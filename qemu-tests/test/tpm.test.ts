@@ -45,11 +45,11 @@ describe('a device with measured boot and its TPM', () => {
     return key.trim();
   }
 
-  async function refuses(other: Device, code: number, ...mentions: readonly RegExp[]): Promise<void> {
+  async function refusesTpm(other: Device): Promise<void> {
     assert.equal((await other.run(read)).code, locked);
-    const refused = await other.run('sesame unlock -p device --tpm');
-    assert.equal(refused.code, code, refused.stderr);
-    for (const mention of mentions) assert.match(refused.stderr, mention);
+    const { code, stderr } = await other.run('sesame unlock -p device --tpm');
+    assert.equal(code, tpmUnavailable, stderr);
+    assert.match(stderr, /belongs to another TPM than the one that answers/);
   }
 
   it('shows whoever listens between them what is sealed, and never the key: tpm2_unseal shows both, and the key is the one of the vault', async () => {
@@ -86,7 +86,7 @@ describe('a device with measured boot and its TPM', () => {
       await other.powerOff();
       copyFileSync(device.dataPath, other.dataPath);
       await other.boot({ memoryMb });
-      await refuses(other, tpmUnavailable, /another TPM|replaced|cleared/);
+      await refusesTpm(other);
       await other.unlock();
       assert.equal(await other.must(read), secret);
     } finally {
@@ -95,9 +95,10 @@ describe('a device with measured boot and its TPM', () => {
   });
 
   it('opens by the recovery key when the TPM was reset, which is named, and by itself again after an enrolment', async () => {
+    await device.cutPower();
     device.replaceTpm();
     await device.boot({ memoryMb });
-    await refuses(device, tpmUnavailable, /cleared|replaced/);
+    await refusesTpm(device);
     await device.must('sesame unlock -p device --recovery-stdin', `${recoveryKey}\n`);
     await device.must('sesame tpm enroll -p device');
     await device.reboot({ memoryMb });
