@@ -51,9 +51,15 @@ const units = () => [...testFiles('app/test').filter((file) => !isProduct(file))
 const packaging = () => [...testFiles('tools/test'), ...testFiles('meta-open-sesame/test'), ...testFiles('buildroot-ext/test')];
 const device = () => testFiles('qemu-tests/test');
 
-/** What an ordinary run has the time for under emulation; `npm run test:device` and `npm run test:long` take them all. */
-const ordinary = ['boot', 'card', 'inits', 'limits', 'memory-dump'];
-const ordinaryDevice = () => device().filter((file) => ordinary.some((name) => file.endsWith(`/${name}.test.ts`)));
+/**
+ * What an ordinary run leaves out: measured boot, another look at what this machine's tests show, other init systems from start to update, and
+ * the Raspberry Pi. `npm run test:device` and `npm run test:long` take them all.
+ */
+const extended = (
+  'card-boot raspberry-pi lifecycle-busybox lifecycle-runit lifecycle-systemd measured-boot unified-kernel tpm ' +
+  'ssh-agent system-calls sandbox other-processes'
+).split(' ');
+const ordinaryDevice = () => device().filter((file) => !extended.some((name) => file.endsWith(`/${name}.test.ts`)));
 const product = () => testFiles('app/test').filter(isProduct);
 
 const minute = 60_000;

@@ -23,14 +23,14 @@ PasswordAuthentication no
 AllowAgentForwarding yes
 `;
 
-/** In its way with inetd, sshd(8) serves whoever is at its standard input. */
+/** In its way with inetd, sshd(8) serves whoever is at its standard input. Such a port can be open once. */
 const serve = `
 for port in /sys/class/virtio-ports/*; do
   [ "$(cat "$port/name")" = line ] && break
 done
 mkdir -p /run/sshd
 line=/dev/\${port##*/}
-exec /usr/sbin/sshd -i -e -f /run/ssh/config < $line > $line 2> /run/ssh/log
+exec /usr/sbin/sshd -i -e -f /run/ssh/config <> $line >&0 2> /run/ssh/log
 `;
 
 /** OpenSSH's server on a device that has no network, and its client on this machine: over the second port, one session at a time. */
@@ -74,7 +74,13 @@ export class SecureShell {
     const serving = this.#device.run(serve);
     const address = this.#server.address();
     const port = typeof address === 'object' && address !== null ? address.port : 0;
-    const quiet = ['StrictHostKeyChecking=no', 'UserKnownHostsFile=/dev/null', 'LogLevel=ERROR', 'BatchMode=yes'];
+    const quiet = [
+      'StrictHostKeyChecking=no',
+      'UserKnownHostsFile=/dev/null',
+      'LogLevel=ERROR',
+      'BatchMode=yes',
+      'ConnectTimeout=120',
+    ];
     const identity = ['IdentitiesOnly=yes', `IdentityFile=${this.#loginKey}`];
     const options = [...quiet, ...identity].flatMap((option) => ['-o', option]);
     const words = ['-F', 'none', forwarding, ...options, '-p', String(port), 'root@127.0.0.1', script];

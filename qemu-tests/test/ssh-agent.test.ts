@@ -19,21 +19,23 @@ interface Row {
   readonly ends: readonly [first: number, second: number, both: number];
 }
 
-const table: readonly Row[] = (
-  [
-    ['password', 'ssh-agent'],
-    ['password', 'tpm'],
-    ['ssh-agent', 'tpm'],
-  ] as const
-).flatMap(([first, second]): Row[] => {
-  const factors = [first, second] as const;
-  return [
-    { factors, policy: 'any', ends: [opened, opened, opened] },
-    { factors, policy: 'all', ends: [locked, locked, opened] },
-    { factors, policy: first, ends: [opened, locked, opened] },
-    { factors, policy: second, ends: [locked, opened, opened] },
-  ];
-});
+/** Beside a password the TPM is used without being asked for, so its rows with a password have no password alone. */
+const table: readonly Row[] = [
+  { factors: ['password', 'ssh-agent'], policy: 'any', ends: [opened, opened, opened] },
+  { factors: ['password', 'ssh-agent'], policy: 'all', ends: [locked, locked, opened] },
+  { factors: ['password', 'ssh-agent'], policy: 'password', ends: [opened, locked, opened] },
+  { factors: ['password', 'ssh-agent'], policy: 'ssh-agent', ends: [locked, opened, opened] },
+
+  { factors: ['password', 'tpm'], policy: 'any', ends: [opened, opened, opened] },
+  { factors: ['password', 'tpm'], policy: 'all', ends: [opened, locked, opened] },
+  { factors: ['password', 'tpm'], policy: 'password', ends: [opened, locked, opened] },
+  { factors: ['password', 'tpm'], policy: 'tpm', ends: [opened, opened, opened] },
+
+  { factors: ['ssh-agent', 'tpm'], policy: 'any', ends: [opened, opened, opened] },
+  { factors: ['ssh-agent', 'tpm'], policy: 'all', ends: [locked, locked, opened] },
+  { factors: ['ssh-agent', 'tpm'], policy: 'ssh-agent', ends: [opened, locked, opened] },
+  { factors: ['ssh-agent', 'tpm'], policy: 'tpm', ends: [locked, opened, opened] },
+];
 
 const nameOf = ({ factors, policy }: Row): string => [...factors, policy].join('_');
 const isFactor = (policy: Row['policy']): policy is Factor => policy !== 'any' && policy !== 'all';
@@ -47,14 +49,19 @@ ${table
   .map((row) => `[profiles.${nameOf(row)}.auth]\nmode = "policy"\nrequired = ["${row.policy}"]\n`)
   .join('')}`;
 
-const evidence: Readonly<Record<Factor, string>> = { password: '--password-stdin', 'ssh-agent': '--ssh-agent', tpm: '--tpm' };
+/** An agent is used without being asked for, too, where one is there. */
+const unlocks: Readonly<Record<Factor, string>> = {
+  password: 'SSH_AUTH_SOCK= sesame unlock --password-stdin',
+  'ssh-agent': 'sesame unlock --ssh-agent',
+  tpm: 'sesame unlock --tpm',
+};
 const passwordFile = '/run/password';
 
 /** A vault with two factors; prints the exit code of each try. What is brought one after the other counts together. */
 function tries({ factors, policy, ...row }: Row): string {
   const profile = nameOf({ factors, policy, ...row });
   const [first, second] = factors;
-  const unlock = (factor: Factor) => `sesame unlock -p ${profile} ${evidence[factor]} < ${passwordFile}`;
+  const unlock = (factor: Factor) => `${unlocks[factor]} -p ${profile} < ${passwordFile}`;
   const lock = `sesame lock -p ${profile}`;
   const mode = isFactor(policy) ? '' : `--policy ${policy}`;
   return `
