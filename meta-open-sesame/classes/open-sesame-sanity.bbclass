@@ -14,7 +14,9 @@ def open_sesame_problems(d):
     for wanted, layer, what, place in needed:
         if wanted and layer not in layers:
             yield f"{what} comes from the layer {layer}: add {place} to BBLAYERS"
-    if not {"openrc", "systemd", "sysvinit"} & set(features):
+    if d.getVar("OPEN_SESAME_INIT_PROBLEM"):
+        yield d.getVar("OPEN_SESAME_INIT_PROBLEM")
+    elif not {"openrc", "systemd", "sysvinit"} & set(features):
         yield 'no init system that there are service files for: set INIT_MANAGER to "openrc", "systemd" or "sysvinit"'
     machine, architecture = d.getVar("MACHINE"), d.getVar("TARGET_ARCH")
     if architecture not in ("aarch64", "x86_64"):

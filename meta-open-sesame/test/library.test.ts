@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { temporaryDirectory } from '../../app/test/support/directory.ts';
-import { python } from './support.ts';
+import { layer, layerFiles, python, textOf } from './support.ts';
 
 describe('the check of a release', () => {
   const directory = temporaryDirectory();
@@ -81,5 +81,53 @@ print(problem_of(*sys.argv[1:]) or "none")
 
   it('says which ones there are services for, when no layer has it', () => {
     assert.match(python(script, 'runit', path), /INIT_MANAGER is runit.* set it to "openrc", "systemd" or "sysvinit"/);
+  });
+});
+
+describe('the sanity check', () => {
+  const script = `
+import sys
+text = open(sys.argv[1]).read()
+exec(text[text.index("def open_sesame_problems") : text.index("addhandler ")])
+class Data:
+    values = dict(word.split("=", 1) for word in sys.argv[2:])
+    def getVar(self, name):
+        return self.values.get(name)
+print("\\n".join(open_sesame_problems(Data())))
+`;
+  // A machine that is not supported, so that no release is looked for.
+  const otherwiseSound = {
+    BBFILE_COLLECTIONS: 'core tpm-layer',
+    DISTRO_FEATURES: 'systemd tpm2 open-sesame',
+    MACHINE: 'qemuarm',
+    TARGET_ARCH: 'arm',
+  };
+
+  function problems(values: Readonly<Record<string, string>>): string[] {
+    const words = Object.entries({ ...otherwiseSound, ...values }).map(([name, value]) => `${name}=${value}`);
+    return python(script, join(layer, 'classes/open-sesame-sanity.bbclass'), ...words)
+      .split('\n')
+      .filter((line) => line !== '' && !line.startsWith('MACHINE qemuarm is arm'));
+  }
+
+  it('says once what is wrong with INIT_MANAGER', () => {
+    const values = { DISTRO_FEATURES: 'tpm2', OPEN_SESAME_INIT_PROBLEM: 'INIT_MANAGER is runit' };
+    assert.deepEqual([problems({}), problems(values)], [[], ['INIT_MANAGER is runit']]);
+  });
+
+  it('names the layers that features come from', () => {
+    const named = problems({ BBFILE_COLLECTIONS: 'core', DISTRO_FEATURES: 'openrc tpm2' });
+    assert.deepEqual(
+      named.map((problem) => /the layer ([\w-]+): add https:/.exec(problem)?.[1]),
+      ['openrc-layer', 'tpm-layer'],
+    );
+  });
+
+  it('is where all is said: what stops BitBake while it reads the configuration may not be shown', () => {
+    const read = layerFiles('.conf', '.inc');
+    assert.deepEqual(
+      read.filter((path) => textOf(path).includes('bb.fatal')),
+      [],
+    );
   });
 });

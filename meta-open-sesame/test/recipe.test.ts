@@ -128,7 +128,7 @@ describe('the documentation of the layer', () => {
   it('describes every variable that the layer reads', () => {
     const files = layerFiles('.bb', '.bbappend', '.bbclass', '.inc');
     const read = new Set(files.flatMap((file) => textOf(file).match(/OPEN_SESAME_[A-Z0-9_]+/g) ?? []));
-    const internal = ['OPEN_SESAME_VERSION', 'OPEN_SESAME_LAYERDIR', 'OPEN_SESAME_INIT_CHECK'];
+    const internal = ['OPEN_SESAME_VERSION', 'OPEN_SESAME_LAYERDIR', 'OPEN_SESAME_INIT_PROBLEM'];
     const abbreviated = document.replaceAll('`_UID', '`OPEN_SESAME_UID');
     assert.deepEqual(
       [...read].filter((name) => !internal.includes(name) && !abbreviated.includes(name)),
