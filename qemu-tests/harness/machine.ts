@@ -30,6 +30,8 @@ export interface BootOptions {
 /** Start of RAM on QEMU's `virt` machine. */
 const memoryStart = 0x40000000;
 const defaultMemoryMb = 256;
+/** Exit code of who was ended by SIGTERM, as a shell counts. */
+const terminated = 128 + 15;
 const powerOffLimitMs = 120_000;
 const suspendLimitMs = 120_000;
 
@@ -75,6 +77,8 @@ export class Machine {
     // A test that fails before it disposes of its device would leave it running.
     const end = (): void => void parts.qemu.kill('SIGKILL');
     process.once('exit', end);
+    // So ends whoever takes too long for a test runner, which by itself is no exit.
+    if (process.listenerCount('SIGTERM') === 0) process.once('SIGTERM', () => process.exit(terminated));
     this.#ended = new Promise((resolve) => {
       parts.qemu.once('exit', () => {
         process.removeListener('exit', end);
