@@ -1,5 +1,17 @@
 // SPDX-License-Identifier: MIT
-import { chmodSync, cpSync, lstatSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { InitSystem } from './init-system.ts';
 import { runProgram } from './program.ts';
@@ -66,6 +78,7 @@ async function installProduct(directory: string, product: string, init: InitSyst
   const parts = 'common,profile,secrets,cli,update-hooks';
   const words = [join(product, 'release/install.sh'), '--parts', parts, '--init', init.services, '--node', '/usr/bin/node'];
   await runProgram('sh', words, { environment: { ...process.env, DESTDIR: directory } });
+  bePatient(directory);
   const guest = join(product, 'guest');
   const node = join(directory, 'usr/bin/node');
   await runProgram('aarch64-linux-gnu-strip', ['-o', node, realpathSync(join(guest, 'lib/node'))]);
@@ -74,6 +87,19 @@ async function installProduct(directory: string, product: string, init: InitSyst
     cpSync(join(guest, 'bin', name), join(directory, 'usr/lib/open-sesame/bin', name));
     cpSync(join(guest, `lib/${name}.cjs`), join(directory, `usr/lib/open-sesame/lib/${name}.cjs`));
   }
+}
+
+/** Settings of the services, of OpenRC and of the inits without supervision. */
+const settings = ['etc/conf.d', 'etc/default'].flatMap((place) =>
+  ['open-sesame-profile', 'open-sesame-secrets'].map((name) => join(place, name)),
+);
+
+/** In seconds. An emulated device on a busy machine is twenty times slower than an ordinary one, and its daemons do not hang. */
+const readyTimeout = 300;
+
+function bePatient(directory: string): void {
+  for (const path of settings.map((name) => join(directory, name)).filter((path) => existsSync(path)))
+    appendFileSync(path, `\n# Set for an emulated device.\nready_timeout="${readyTimeout}"\n`);
 }
 
 /** An image is the same on every device: what must differ is made on the device. */
