@@ -89,6 +89,15 @@ export class Device {
     return existsSync(this.#logPath) ? readFileSync(this.#logPath, 'utf8') : '';
   }
 
+  /** Returns when the serial console has shown it: what is said by a process that nobody waits for may come a moment later. */
+  async shows(pattern: RegExp, limitMs = 60_000): Promise<void> {
+    const deadline = performance.now() + limitMs;
+    while (!pattern.test(this.console)) {
+      if (performance.now() > deadline) assert.match(this.console, pattern);
+      await wait(100);
+    }
+  }
+
   /** Switches the device on and returns when it has come up; how long that took, in ms. */
   async boot(choices: BootChoices = {}): Promise<number> {
     await this.#powerOn(choices);

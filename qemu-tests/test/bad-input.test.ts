@@ -40,8 +40,8 @@ describe('a data partition that is not as it should be at boot', () => {
 
   it('is missing: the device boots, console and status say what is wrong', async () => {
     await device.boot({ data: 'none' });
-    assert.match(device.console, /there is no \/dev\/vdb/);
-    assert.match(device.console, saysReadOnly);
+    await device.shows(/there is no \/dev\/vdb/);
+    await device.shows(saysReadOnly);
     const { code, stderr } = await device.run('sesame status');
     assert.equal(code, unreachable);
     assert.match(stderr, /daemon-profile does not answer/);
@@ -51,8 +51,8 @@ describe('a data partition that is not as it should be at boot', () => {
   it('is write-protected: the device boots, says so, and not a byte of it changes', async () => {
     copyFileSync(good, device.dataPath);
     await device.boot({ dataReadOnly: true });
-    assert.match(device.console, /\/dev\/vdb is write-protected/);
-    assert.match(device.console, saysReadOnly);
+    await device.shows(/\/dev\/vdb is write-protected/);
+    await device.shows(saysReadOnly);
     assert.match(await doctor(device), /\/var\/lib\/pds is on a read-only file system/);
     assert.equal(digest(device.dataPath), digest(good));
   });
@@ -62,8 +62,8 @@ describe('a data partition that is not as it should be at boot', () => {
     damageDescriptors(device.dataPath);
     const before_ = digest(device.dataPath);
     await device.boot();
-    assert.match(device.console, /\/dev\/vdb is damaged/);
-    assert.match(device.console, saysReadOnly);
+    await device.shows(/\/dev\/vdb is damaged/);
+    await device.shows(saysReadOnly);
     assert.equal(digest(device.dataPath), before_);
   });
 
@@ -111,7 +111,7 @@ describe('a device that becomes what it should not be', () => {
     const file = '/var/lib/pds/installation.toml';
     await device.must(`rc-service open-sesame-profile stop; cp -p ${file} /tmp/saved; echo damaged > ${file}`);
     await device.run('rc-service open-sesame-profile start > /dev/console 2>&1');
-    assert.match(device.console, /open-sesame-profile(: its last words| did not get ready): .*installation\.toml/);
+    await device.shows(/open-sesame-profile(: its last words| did not get ready): .*installation\.toml/);
     assert.equal(await device.must(`cat ${file}`), 'damaged\n');
     await device.must(`cat /tmp/saved > ${file}; rc-service open-sesame-profile start; sesame status`);
   });
@@ -119,7 +119,7 @@ describe('a device that becomes what it should not be', () => {
   it('has a damaged configuration: file, line and column are on the console, and it starts once that is mended', async () => {
     await device.must('mkdir -p /run/bad; printf "[global\\nx" > /run/bad/config.toml; mount -o bind /run/bad /etc/pds');
     await device.run('rc-service open-sesame-profile restart > /dev/console 2>&1');
-    assert.match(device.console, /open-sesame-profile(: its last words| did not get ready): .*\/etc\/pds\/config\.toml:1:\d+/);
+    await device.shows(/open-sesame-profile(: its last words| did not get ready): .*\/etc\/pds\/config\.toml:1:\d+/);
     await device.must('umount /etc/pds; rc-service open-sesame-profile start; sesame status');
   });
 
