@@ -71,19 +71,20 @@ export const secretsRequests = {
       properties: {
         profile: profileName,
         evidence,
+        /** Without it: as the configuration has it for the profile. */
         policy: authPolicy,
         recovery_key: flag,
         /** As `ssh-challenge` gave it, where an ssh key is among the factors. */
         salt: hex(16),
       },
-      required: ['profile', 'evidence', 'policy', 'recovery_key'],
+      required: ['profile', 'evidence', 'recovery_key'],
       additionalProperties: false,
     },
     /** The attachment is the recovery key as text, when one was asked for. */
     reply: {
       type: 'object',
-      properties: { factors: { type: 'array', maxItems: 8, items: text(32) } },
-      required: ['factors'],
+      properties: { factors: { type: 'array', maxItems: 8, items: text(32) }, policy: authPolicy },
+      required: ['factors', 'policy'],
       additionalProperties: false,
     },
   },

@@ -1355,7 +1355,7 @@ return made;
   "vault-init"() {
 
 const made = validate10;
-const schema11 = {"type":"object","properties":{"profile":{"type":"string","maxLength":64,"pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},"evidence":{"type":"array","maxItems":8,"items":{"type":"object","properties":{"factor":{"type":"string","maxLength":32},"length":{"type":"integer","minimum":0,"maximum":65536}},"required":["factor","length"],"additionalProperties":false}},"policy":{"anyOf":[{"enum":["any","all"]},{"type":"object","properties":{"policy":{"type":"object","properties":{"required":{"type":"array","maxItems":8,"items":{"type":"string","maxLength":32}},"additional_required":{"type":"integer","minimum":0,"maximum":8}},"required":["required","additional_required"],"additionalProperties":false}},"required":["policy"],"additionalProperties":false}]},"recovery_key":{"type":"boolean"},"salt":{"type":"string","maxLength":32,"pattern":"^[0-9a-f]{32}$"}},"required":["profile","evidence","policy","recovery_key"],"additionalProperties":false};
+const schema11 = {"type":"object","properties":{"profile":{"type":"string","maxLength":64,"pattern":"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$"},"evidence":{"type":"array","maxItems":8,"items":{"type":"object","properties":{"factor":{"type":"string","maxLength":32},"length":{"type":"integer","minimum":0,"maximum":65536}},"required":["factor","length"],"additionalProperties":false}},"policy":{"anyOf":[{"enum":["any","all"]},{"type":"object","properties":{"policy":{"type":"object","properties":{"required":{"type":"array","maxItems":8,"items":{"type":"string","maxLength":32}},"additional_required":{"type":"integer","minimum":0,"maximum":8}},"required":["required","additional_required"],"additionalProperties":false}},"required":["policy"],"additionalProperties":false}]},"recovery_key":{"type":"boolean"},"salt":{"type":"string","maxLength":32,"pattern":"^[0-9a-f]{32}$"}},"required":["profile","evidence","recovery_key"],"additionalProperties":false};
 const pattern0 = new RegExp("^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$", "u");
 const pattern1 = new RegExp("^[0-9a-f]{32}$", "u");
 
@@ -1365,7 +1365,7 @@ let errors = 0;
 if(errors === 0){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing0;
-if(((((data.profile === undefined) && (missing0 = "profile")) || ((data.evidence === undefined) && (missing0 = "evidence"))) || ((data.policy === undefined) && (missing0 = "policy"))) || ((data.recovery_key === undefined) && (missing0 = "recovery_key"))){
+if((((data.profile === undefined) && (missing0 = "profile")) || ((data.evidence === undefined) && (missing0 = "evidence"))) || ((data.recovery_key === undefined) && (missing0 = "recovery_key"))){
 validate10.errors = [{instancePath,keyword:"required",message:"must have required property '"+missing0+"'"}];
 return false;
 }
@@ -6869,7 +6869,7 @@ return made;
   "vault-init"() {
 
 const made = validate10;
-const schema11 = {"type":"object","properties":{"factors":{"type":"array","maxItems":8,"items":{"type":"string","maxLength":32}}},"required":["factors"],"additionalProperties":false};
+const schema11 = {"type":"object","properties":{"factors":{"type":"array","maxItems":8,"items":{"type":"string","maxLength":32}},"policy":{"anyOf":[{"enum":["any","all"]},{"type":"object","properties":{"policy":{"type":"object","properties":{"required":{"type":"array","maxItems":8,"items":{"type":"string","maxLength":32}},"additional_required":{"type":"integer","minimum":0,"maximum":8}},"required":["required","additional_required"],"additionalProperties":false}},"required":["policy"],"additionalProperties":false}]}},"required":["factors","policy"],"additionalProperties":false};
 
 function validate10(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
@@ -6877,14 +6877,14 @@ let errors = 0;
 if(errors === 0){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing0;
-if((data.factors === undefined) && (missing0 = "factors")){
+if(((data.factors === undefined) && (missing0 = "factors")) || ((data.policy === undefined) && (missing0 = "policy"))){
 validate10.errors = [{instancePath,keyword:"required",message:"must have required property '"+missing0+"'"}];
 return false;
 }
 else {
 const _errs1 = errors;
 for(const key0 in data){
-if(!(key0 === "factors")){
+if(!((key0 === "factors") || (key0 === "policy"))){
 validate10.errors = [{instancePath,keyword:"additionalProperties",message:"must NOT have additional properties"}];
 return false;
 break;
@@ -6929,6 +6929,267 @@ else {
 validate10.errors = [{instancePath:instancePath+"/factors",keyword:"type",message:"must be array"}];
 return false;
 }
+}
+var valid0 = _errs2 === errors;
+}
+else {
+var valid0 = true;
+}
+if(valid0){
+if(data.policy !== undefined){
+let data2 = data.policy;
+const _errs6 = errors;
+const _errs7 = errors;
+let valid2 = false;
+const _errs8 = errors;
+if(!((data2 === "any") || (data2 === "all"))){
+const err0 = {instancePath:instancePath+"/policy",keyword:"enum",message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err0];
+}
+else {
+vErrors.push(err0);
+}
+errors++;
+}
+var _valid0 = _errs8 === errors;
+valid2 = valid2 || _valid0;
+if(!valid2){
+const _errs9 = errors;
+if(errors === _errs9){
+if(data2 && typeof data2 == "object" && !Array.isArray(data2)){
+let missing1;
+if((data2.policy === undefined) && (missing1 = "policy")){
+const err1 = {instancePath:instancePath+"/policy",keyword:"required",message:"must have required property '"+missing1+"'"};
+if(vErrors === null){
+vErrors = [err1];
+}
+else {
+vErrors.push(err1);
+}
+errors++;
+}
+else {
+const _errs11 = errors;
+for(const key1 in data2){
+if(!(key1 === "policy")){
+const err2 = {instancePath:instancePath+"/policy",keyword:"additionalProperties",message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err2];
+}
+else {
+vErrors.push(err2);
+}
+errors++;
+break;
+}
+}
+if(_errs11 === errors){
+if(data2.policy !== undefined){
+let data3 = data2.policy;
+const _errs12 = errors;
+if(errors === _errs12){
+if(data3 && typeof data3 == "object" && !Array.isArray(data3)){
+let missing2;
+if(((data3.required === undefined) && (missing2 = "required")) || ((data3.additional_required === undefined) && (missing2 = "additional_required"))){
+const err3 = {instancePath:instancePath+"/policy/policy",keyword:"required",message:"must have required property '"+missing2+"'"};
+if(vErrors === null){
+vErrors = [err3];
+}
+else {
+vErrors.push(err3);
+}
+errors++;
+}
+else {
+const _errs14 = errors;
+for(const key2 in data3){
+if(!((key2 === "required") || (key2 === "additional_required"))){
+const err4 = {instancePath:instancePath+"/policy/policy",keyword:"additionalProperties",message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err4];
+}
+else {
+vErrors.push(err4);
+}
+errors++;
+break;
+}
+}
+if(_errs14 === errors){
+if(data3.required !== undefined){
+let data4 = data3.required;
+const _errs15 = errors;
+if(errors === _errs15){
+if(Array.isArray(data4)){
+if(data4.length > 8){
+const err5 = {instancePath:instancePath+"/policy/policy/required",keyword:"maxItems",message:"must NOT have more than 8 items"};
+if(vErrors === null){
+vErrors = [err5];
+}
+else {
+vErrors.push(err5);
+}
+errors++;
+}
+else {
+var valid5 = true;
+const len1 = data4.length;
+for(let i1=0; i1<len1; i1++){
+let data5 = data4[i1];
+const _errs17 = errors;
+if(errors === _errs17){
+if(typeof data5 === "string"){
+if(func2(data5) > 32){
+const err6 = {instancePath:instancePath+"/policy/policy/required/" + i1,keyword:"maxLength",message:"must NOT have more than 32 characters"};
+if(vErrors === null){
+vErrors = [err6];
+}
+else {
+vErrors.push(err6);
+}
+errors++;
+}
+}
+else {
+const err7 = {instancePath:instancePath+"/policy/policy/required/" + i1,keyword:"type",message:"must be string"};
+if(vErrors === null){
+vErrors = [err7];
+}
+else {
+vErrors.push(err7);
+}
+errors++;
+}
+}
+var valid5 = _errs17 === errors;
+if(!valid5){
+break;
+}
+}
+}
+}
+else {
+const err8 = {instancePath:instancePath+"/policy/policy/required",keyword:"type",message:"must be array"};
+if(vErrors === null){
+vErrors = [err8];
+}
+else {
+vErrors.push(err8);
+}
+errors++;
+}
+}
+var valid4 = _errs15 === errors;
+}
+else {
+var valid4 = true;
+}
+if(valid4){
+if(data3.additional_required !== undefined){
+let data6 = data3.additional_required;
+const _errs19 = errors;
+if(!(((typeof data6 == "number") && (!(data6 % 1) && !isNaN(data6))) && (isFinite(data6)))){
+const err9 = {instancePath:instancePath+"/policy/policy/additional_required",keyword:"type",message:"must be integer"};
+if(vErrors === null){
+vErrors = [err9];
+}
+else {
+vErrors.push(err9);
+}
+errors++;
+}
+if(errors === _errs19){
+if((typeof data6 == "number") && (isFinite(data6))){
+if(data6 > 8 || isNaN(data6)){
+const err10 = {instancePath:instancePath+"/policy/policy/additional_required",keyword:"maximum",message:"must be <= 8"};
+if(vErrors === null){
+vErrors = [err10];
+}
+else {
+vErrors.push(err10);
+}
+errors++;
+}
+else {
+if(data6 < 0 || isNaN(data6)){
+const err11 = {instancePath:instancePath+"/policy/policy/additional_required",keyword:"minimum",message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err11];
+}
+else {
+vErrors.push(err11);
+}
+errors++;
+}
+}
+}
+}
+var valid4 = _errs19 === errors;
+}
+else {
+var valid4 = true;
+}
+}
+}
+}
+}
+else {
+const err12 = {instancePath:instancePath+"/policy/policy",keyword:"type",message:"must be object"};
+if(vErrors === null){
+vErrors = [err12];
+}
+else {
+vErrors.push(err12);
+}
+errors++;
+}
+}
+}
+}
+}
+}
+else {
+const err13 = {instancePath:instancePath+"/policy",keyword:"type",message:"must be object"};
+if(vErrors === null){
+vErrors = [err13];
+}
+else {
+vErrors.push(err13);
+}
+errors++;
+}
+}
+var _valid0 = _errs9 === errors;
+valid2 = valid2 || _valid0;
+}
+if(!valid2){
+const err14 = {instancePath:instancePath+"/policy",keyword:"anyOf",message:"must match a schema in anyOf"};
+if(vErrors === null){
+vErrors = [err14];
+}
+else {
+vErrors.push(err14);
+}
+errors++;
+validate10.errors = vErrors;
+return false;
+}
+else {
+errors = _errs7;
+if(vErrors !== null){
+if(_errs7){
+vErrors.length = _errs7;
+}
+else {
+vErrors = null;
+}
+}
+}
+var valid0 = _errs6 === errors;
+}
+else {
+var valid0 = true;
 }
 }
 }

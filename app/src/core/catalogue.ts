@@ -127,6 +127,11 @@ export const errorCatalogue = {
     message:
       'nobody could unlock profile {profile} under its policy: {needed} more of its factors are needed; give evidence for more or choose another policy',
   },
+  'policy-contradictory': {
+    exit: Exit.usage,
+    message:
+      'the configuration has another policy for profile {profile} than this asks for; leave --policy out, or change [profiles.{profile}.auth]',
+  },
   'recovery-key-malformed': {
     exit: Exit.authenticationFailed,
     message: 'the recovery key has a typing error: {reason}; check it against the paper it was written on',

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { isDeepStrictEqual } from 'node:util';
 import { SesameError } from '../core/errors.ts';
 import { isPolicyFactorId, type PolicyFactorId, policyFactorIds, requirePolicyFactorId } from './factor-id.ts';
 
@@ -31,6 +32,29 @@ export function requirePolicy(policy: UncheckedPolicy): AuthPolicy {
   if (policy === 'any' || policy === 'all') return policy;
   const { required, additional_required } = policy.policy;
   return { policy: { required: required.map(requirePolicyFactorId), additional_required } };
+}
+
+/**
+ * The policy of a new vault. Somebody who configured one other than the default relies on it: only the configuration changes that.
+ * @param asked what the command that makes the vault says, if it says anything
+ * @throws SesameError policy-contradictory, factor-unknown
+ */
+export function chosenPolicy(profile: string, configured: UncheckedPolicy, asked: UncheckedPolicy | undefined): AuthPolicy {
+  const policy = requirePolicy(configured);
+  if (asked === undefined) return policy;
+  const wanted = requirePolicy(asked);
+  if (policy !== 'any' && !isSamePolicy(policy, wanted)) throw SesameError.of('policy-contradictory', { profile });
+  return wanted;
+}
+
+/** Whether two policies ask for the same, in whichever order they name the factors. */
+export function isSamePolicy(one: UncheckedPolicy, other: UncheckedPolicy): boolean {
+  if (typeof one === 'string' || typeof other === 'string') return one === other;
+  const [first, second] = [one.policy, other.policy];
+  return (
+    first.additional_required === second.additional_required &&
+    isDeepStrictEqual(first.required.toSorted(), second.required.toSorted())
+  );
 }
 
 export function enforcementOf(policy: AuthPolicy): Enforcement {

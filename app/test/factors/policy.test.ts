@@ -5,8 +5,10 @@ import fc from 'fast-check';
 import { type PolicyFactorId, policyFactorIds } from '../../src/factors/factor-id.ts';
 import {
   type AuthPolicy,
+  chosenPolicy,
   enforcementOf,
   evaluate,
+  isSamePolicy,
   isSatisfiable,
   requirePolicy,
   requireSatisfiable,
@@ -145,5 +147,45 @@ describe('a change of factors', () => {
 
   it('with too few factors for the count says how many are missing', () => {
     assert.throws(() => requireSatisfiable('home', required, new Set(['tpm'])), failsWith('policy-unsatisfiable', '1 more'));
+  });
+});
+
+describe('the policy of a new vault', () => {
+  const key = { policy: { required: ['ssh-agent', 'tpm'], additional_required: 1 } };
+
+  it('is what the configuration says, where nobody asks for another', () => {
+    for (const configured of ['any', 'all', key] as const)
+      assert.deepEqual(chosenPolicy('home', configured, undefined), configured);
+  });
+
+  it('is what is asked for where the configuration has the default', () => {
+    for (const asked of ['any', 'all', key] as const) assert.deepEqual(chosenPolicy('home', 'any', asked), asked);
+  });
+
+  it('is refused where the two contradict each other', () => {
+    for (const [configured, asked] of [
+      ['all', 'any'],
+      [key, 'any'],
+      [key, 'all'],
+      ['all', key],
+    ] as const)
+      assert.throws(() => chosenPolicy('home', configured, asked), failsWith('policy-contradictory'));
+  });
+
+  it('is refused with a factor that nobody knows', () => {
+    assert.throws(
+      () => chosenPolicy('home', { policy: { required: ['iris'], additional_required: 0 } }, undefined),
+      failsWith('factor-unknown'),
+    );
+  });
+
+  it('is the same in whichever order its factors are named', () => {
+    assert.equal(isSamePolicy(key, { policy: { required: ['tpm', 'ssh-agent'], additional_required: 1 } }), true);
+  });
+
+  it('is another one with another number or other factors', () => {
+    const more = { policy: { ...key.policy, additional_required: 2 } };
+    const fewer = { policy: { ...key.policy, required: ['ssh-agent'] } };
+    for (const other of ['all', more, fewer] as const) assert.equal(isSamePolicy(key, other), false);
   });
 });

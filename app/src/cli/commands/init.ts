@@ -4,6 +4,7 @@ import { SesameError } from '../../core/errors.ts';
 import { Exit, type ExitCode } from '../../core/exit.ts';
 import { announcesEvidence, type Evidence, withEvidence } from '../evidence.ts';
 import type { Invocation } from '../invocation.ts';
+import { policyText } from '../policy-text.ts';
 import { proveNew } from '../proof.ts';
 import { noteUnseenRecoveryKey, printWithRecoveryKey, wantsRecoveryKey } from '../recovery-key.ts';
 import { checkProfileNames, profileOf, type Session, withSession } from '../session.ts';
@@ -51,19 +52,24 @@ async function create({ bus }: Session, invocation: Invocation, { profile, evide
   const joined = evidence.join();
   try {
     const installation = await bus.request('installation-init', { profile });
-    const policy = invocation.value('policy') === 'all' ? 'all' : 'any';
     const given = salt === undefined ? {} : { salt };
-    const body = { profile, evidence: evidence.describe(), policy, recovery_key: recovery, ...given } as const;
+    const body = { profile, evidence: evidence.describe(), ...policyOf(invocation), recovery_key: recovery, ...given };
     const { body: vault, attachment } = await bus
       .request('vault-init', body, joined?.bytes, { timeoutMs: initTimeoutMs })
       .catch((thrown: unknown) => takeBack(bus, profile, installation.body.rules_added, thrown));
-    const { factors } = vault;
+    const { factors, policy } = vault;
     printWithRecoveryKey(invocation, { profile, installation: installation.body.id, policy, factors }, attachment);
-    say(`profile ${profile} has a vault, opened by: ${factors.join(', ')}`);
+    say(`profile ${profile} has a vault with ${factors.join(', ')}; ${policyText(policy)}`);
     if (!recovery) noteUnseenRecoveryKey(invocation, profile);
   } finally {
     joined?.release();
   }
+}
+
+/** Without the option the configuration's counts. */
+function policyOf(invocation: Invocation): { policy?: 'any' | 'all' } {
+  const policy = invocation.value('policy');
+  return policy === 'any' || policy === 'all' ? { policy } : {};
 }
 
 /** Rules of a profile that got no vault would be half of an `init`. The identity of the installation stays: it belongs to no profile. */

@@ -45,7 +45,8 @@ export const vaultCommands: readonly CommandDefinition[] = [
         long: 'policy',
         value: 'POLICY',
         choices: ['any', 'all'],
-        description: 'any: one factor suffices; all: every factor is needed (default: any)',
+        description:
+          'any: one factor suffices; all: every factor is needed (default: what [profiles.PROFILE.auth] of the configuration says, or any)',
       },
       recoveryKey,
       noRecoveryKey,

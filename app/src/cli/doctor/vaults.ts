@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 import type { Requester } from '../../bus/blocking-client.ts';
+import { configuredPolicy } from '../../config/auth-policy.ts';
 import type { Configuration } from '../../config/configuration.ts';
 import { SesameError } from '../../core/errors.ts';
+import { isSamePolicy } from '../../factors/policy.ts';
+import { policyText } from '../policy-text.ts';
 import type { StatusReport, VaultStatus } from '../status-report.ts';
 import { type Check, fail, pass, warn } from './check.ts';
 
@@ -18,7 +21,9 @@ export async function examineVaults(
   for (const vault of vaults) {
     checks.push(await guarded(`vault/${vault.profile}`, () => examineContents(vault, bus)));
     checks.push(await guarded(`factors/${vault.profile}`, () => examineFactors(vault, bus)));
-    if (configuration !== undefined) checks.push(examineRules(vault, configuration));
+    if (configuration === undefined) continue;
+    checks.push(await guarded(`policy/${vault.profile}`, () => examinePolicy(vault, bus, configuration)));
+    checks.push(examineRules(vault, configuration));
   }
   return checks;
 }
@@ -58,6 +63,20 @@ async function examineFactors({ profile }: VaultStatus, bus: Requester): Promise
     id,
     names.length > 1 ? `losing one of ${names.join(', ')} loses every secret` : `${names.join(', ')} is the only way in`,
     `make a recovery key: sesame factor add recovery -p ${profile}`,
+  );
+}
+
+/** A policy is the vault's own from the day that it was made. */
+async function examinePolicy({ profile }: VaultStatus, bus: Requester, configuration: Configuration): Promise<Check> {
+  const id = `policy/${profile}`;
+  const { policy } = (await bus.request('factor-list', { profile })).body;
+  const configured = configuredPolicy(configuration, profile);
+  // `init --policy all` may ask for more than a configuration that says nothing.
+  if (configured === 'any' || isSamePolicy(configured, policy)) return pass(id, policyText(policy));
+  return warn(
+    id,
+    `the configuration says: ${policyText(configured)}; the vault was made otherwise: ${policyText(policy)}`,
+    `make the vault of a new profile with this policy, or write [profiles.${profile}.auth] as the vault has it`,
   );
 }
 

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { BusClient } from '../../bus/client.ts';
 import type { Sender } from '../../bus/handler.ts';
 import { busPaths, KeyFiles } from '../../bus/keys.ts';
+import { configuredPolicy } from '../../config/auth-policy.ts';
 import type { Configuration } from '../../config/configuration.ts';
 import { assert, describe } from '../../core/errors.ts';
 import { Keyring } from '../../factors/keyring.ts';
@@ -104,6 +105,7 @@ async function start(foundation: Foundation): Promise<Service> {
     rollback,
     identity,
     suite: () => configuration().crypto,
+    configuredPolicy: (profile) => configuredPolicy(configuration(), profile),
     changed,
     reload: () => foundation.reload(),
   };

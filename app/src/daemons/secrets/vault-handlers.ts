@@ -4,7 +4,7 @@ import { SesameError } from '../../core/errors.ts';
 import type { VaultSuite } from '../../crypto/suite.ts';
 import { requireFactorId, requirePolicyFactorId } from '../../factors/factor-id.ts';
 import type { Evidence, Keyring } from '../../factors/keyring.ts';
-import { requirePolicy } from '../../factors/policy.ts';
+import { chosenPolicy, type UncheckedPolicy } from '../../factors/policy.ts';
 import type { SecretBytes, SecretMemory } from '../../memory/secret-bytes.ts';
 import { checkVault } from '../../vault/check-vault.ts';
 import type { AuditedOperation, Auditor } from './auditor.ts';
@@ -26,7 +26,9 @@ export interface VaultHandlersOptions {
   readonly identity: MachineIdentity;
   /** The algorithms for new vaults. */
   readonly suite: () => VaultSuite;
-  /** Reads the configuration now: `init` has just written the rules of a profile. */
+  /** What the configuration says of a profile's new vault. */
+  readonly configuredPolicy: (profile: string) => UncheckedPolicy;
+  /** Reads the configuration now: `init` has just written the rules of a profile, and its policy may be as new. */
   readonly reload: () => void;
   /** Told what became of a vault, for daemon-profile. */
   readonly changed: (profile: string, state: VaultState) => void;
@@ -34,20 +36,21 @@ export interface VaultHandlersOptions {
 
 /** Answers for whole vaults and for the factors that open them. The bus lets only administrators in here. */
 export function vaultHandlers(options: VaultHandlersOptions): Handlers {
-  const { memory, keyring, vaults, keyChanges, auditor, rollback, identity, suite, changed, reload } = options;
+  const { memory, keyring, vaults, keyChanges, auditor, rollback, identity, suite, configuredPolicy, changed, reload } = options;
   return {
     async 'vault-init'({ body, attachment, sender }) {
       const { profile, recovery_key: recovery, salt } = body;
-      const policy = requirePolicy(body.policy);
       if (keyring.exists(profile)) throw SesameError.of('vault-exists', { profile });
+      reload();
+      const policy = chosenPolicy(profile, configuredPolicy(profile), body.policy);
       return await withEvidence(memory, 'vault-init', body.evidence, attachment, async (evidence) => {
         const given = salt === undefined ? {} : { salt: Buffer.from(salt, 'hex') };
         const init = { profile, evidence, policy, recovery, suite: suite(), ...given };
         const create = () => identity.renewing(profile, () => keyChanges.initialise(init));
         const recoveryKey = await auditor.change({ action: 'vault-init', profile, key: null, sender }, create, release);
-        reload();
         changed(profile, 'locked');
-        return { body: { factors: evidence.map(({ factor }) => factor) }, ...(recoveryKey && { attachment: recoveryKey }) };
+        const factors = evidence.map(({ factor }) => factor);
+        return { body: { factors, policy }, ...(recoveryKey && { attachment: recoveryKey }) };
       });
     },
 

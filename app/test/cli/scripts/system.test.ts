@@ -111,6 +111,15 @@ describe('sesame on a device', () => {
     assert.equal((await examine()).get('factors/device')?.outcome, 'pass');
   });
 
+  it('finds a vault that has another policy than the configuration asks for', async () => {
+    const file = join(device.configurationDirectory, 'config.toml');
+    writeFileSync(file, '[profiles.device.auth]\nmode = "all"\n');
+    const check = (await examine()).get('policy/device');
+    rmSync(file);
+    assert.equal(check?.outcome, 'warn');
+    assert.match(check?.finding ?? '', /every factor.*any one factor/);
+  });
+
   it('passes every other check', async () => {
     const wrong = [...(await examine()).values()].filter(({ outcome, id }) => outcome !== 'pass' && !id.endsWith('memory'));
     assert.deepEqual(wrong, []);

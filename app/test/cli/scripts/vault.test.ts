@@ -221,3 +221,55 @@ describe('sesame factor and rekey', () => {
     assert.equal((await device.must(['factor', 'list', '-p', 'device'])).toString(), 'password\n');
   });
 });
+
+describe('a vault made for a profile whose policy the configuration has', () => {
+  const device = new Device(
+    [
+      '[profiles.key.auth]\nmode = "policy"\nrequired = ["ssh-agent"]\n',
+      '[profiles.two.auth]\nmode = "policy"\nadditional_required = 2\n',
+      '[profiles.every.auth]\nmode = "all"\n',
+      '[profiles.heir]\nextends = "every"\n',
+    ].join(''),
+  );
+  before(() => device.start());
+  after(() => device.dispose());
+
+  const init = (profile: string, ...more: string[]): string[] => [
+    'init',
+    '-p',
+    profile,
+    '--password-stdin',
+    '--no-recovery-key',
+    ...more,
+  ];
+
+  it('is not made without a factor that the policy requires, which is named', async () => {
+    const { stderr } = await ends(device, 2, init('key'), password);
+    assert.match(stderr, /ssh-agent/);
+    await ends(device, 3, ['secret', 'list', '-p', 'key']);
+  });
+
+  it('is not made with fewer factors than the policy counts', async () => {
+    const { stderr } = await ends(device, 2, init('two'), password);
+    assert.match(stderr, /1 more of its factors/);
+  });
+
+  it('has that policy, and says so', async () => {
+    assert.equal((await json(device, init('every'), password))['policy'], 'all');
+    assert.equal((await json(device, ['factor', 'list', '-p', 'every']))['policy'], 'all');
+  });
+
+  it('has the policy that the profile inherits', async () => {
+    assert.equal((await json(device, init('heir'), password))['policy'], 'all');
+  });
+
+  it('does not get another one from the command line', async () => {
+    const { stderr } = await ends(device, 2, init('key', '--policy', 'any'), password);
+    assert.match(stderr, /\[profiles\.key\.auth\]/);
+  });
+
+  it('may be told the same, or more than the default', async () => {
+    assert.equal((await json(device, init('free', '--policy', 'all'), password))['policy'], 'all');
+    assert.equal((await json(device, init('default'), password))['policy'], 'any');
+  });
+});
