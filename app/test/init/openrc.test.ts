@@ -68,3 +68,32 @@ describe('the log of a service', () => {
     assert.deepEqual([statSync(log).size, statSync(`${log}.1`).size], [0, 1024]);
   });
 });
+
+describe('what is said of a crash loop', () => {
+  /** What a watcher says that waited beside a supervisor, which has ended; `meanwhile` happened before it looked. */
+  function said(meanwhile: string): string {
+    const script = `
+      . "$1"; supervision=$2
+      given_up() { true; }
+      announce() { echo "$1"; }
+      rm -f "$supervision"; mkfifo "$supervision"
+      exec 8<> "$supervision"; exec 7> "$supervision"; exec 8< "$supervision"
+      ${meanwhile}
+      exec 7>&-; watch_supervisor`;
+    const { stdout, stderr } = spawnSync('sh', ['-c', script, 'sh', library, join(directory, 'supervised')], {
+      env: { PATH: process.env['PATH'], RC_SVCNAME: 'service', daemon: 'daemon-secrets', command_user: 'nobody' },
+      encoding: 'utf8',
+    });
+    assert.equal(stderr, '');
+    return stdout;
+  }
+
+  it('is that the daemon is not started again, and its last words', () => {
+    assert.match(said(''), /^daemon-secrets ended too often.*\nits last words: /);
+  });
+
+  it('is nothing when it was stopped, whatever became of the start after that', () => {
+    assert.equal(said('rm "$supervision"'), '');
+    assert.equal(said('mv "$supervision" "$supervision.old"; mkfifo "$supervision"'), '');
+  });
+});

@@ -48,8 +48,9 @@ prepare_directories() {
 
 start_pre() {
     prepare_directories
-    checkpath -q -F -m 0644 -o "$command_user" "$heartbeat"
-    checkpath -q -f -m 0640 -o "$command_user" "$error_log"
+    # Without a heartbeat of its own a daemon would run and never be ready: where its user does not exist it is not started.
+    checkpath -q -F -m 0644 -o "$command_user" "$heartbeat" || return 1
+    checkpath -q -f -m 0640 -o "$command_user" "$error_log" || return 1
     [ -s "$error_log" ] && trim_log
     # Without udev the TPM is root's. daemon-secrets is the only one that uses it.
     if [ -c "${tpm_device-}" ]; then chown "${command_user%%:*}" "$tpm_device"; fi
@@ -141,7 +142,8 @@ silent_for() {
 # Runs beside the supervisor. A crash loop must end with a word about it on the console and not with silence.
 watch_supervisor() {
     read -r _ <&8
-    given_up || return
+    # Stopped and started anew there is another pipe, and what became of that start is not for this watcher to say.
+    [ /proc/self/fd/8 -ef "$supervision" ] && given_up || return
     announce "$daemon ended too often and is not started again; when the cause is removed: rc-service $RC_SVCNAME start"
     announce "its last words: $(last_words)"
 }
