@@ -58,14 +58,16 @@ const unlocks: Readonly<Record<Factor, string>> = {
 const passwordFile = '/run/password';
 
 /** A vault with two factors; prints the exit code of each try. What is brought one after the other counts together. */
-function tries({ factors, policy, ...row }: Row): string {
-  const profile = nameOf({ factors, policy, ...row });
+function tries(row: Row): string {
+  const { factors, policy } = row;
+  const profile = nameOf(row);
   const [first, second] = factors;
   const unlock = (factor: Factor) => `${unlocks[factor]} -p ${profile} < ${passwordFile}`;
   const lock = `sesame lock -p ${profile}`;
   const mode = isFactor(policy) ? '' : `--policy ${policy}`;
+  const proof = factors.includes('password') ? '--password-stdin' : '';
   return `
-    sesame init -p ${profile} --factor ${first},${second} ${mode} --password-stdin --no-recovery-key < ${passwordFile} || exit
+    sesame init -p ${profile} --factor ${first},${second} ${mode} ${proof} --no-recovery-key < ${passwordFile} || exit
     ${lock}
     ${unlock(first)}; echo $?; ${lock}
     ${unlock(second)}; echo $?; ${lock}

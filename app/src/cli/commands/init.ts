@@ -35,6 +35,11 @@ interface Creation {
 /** @returns the salt with which the vault must be made, if it matters */
 async function prove(session: Session, invocation: Invocation, profile: string, evidence: Evidence): Promise<string | undefined> {
   const factors = invocation.values('factor');
+  const unnamed = evidence.factors.find((factor) => factors.length > 0 && !factors.includes(factor));
+  if (unnamed !== undefined)
+    throw invocation.refuse(
+      `--factor does not name ${unnamed}, whose evidence is given; name it there, or leave its evidence out`,
+    );
   let salt: string | undefined;
   for (const factor of factors.length === 0 && !announcesEvidence(invocation) ? ['password'] : factors)
     salt = (await proveNew(session, invocation, profile, evidence, factor)) ?? salt;

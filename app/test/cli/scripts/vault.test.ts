@@ -29,6 +29,11 @@ describe('sesame init, unlock and lock', () => {
     await ends(device, 2, ['init', '-p', 'fresh', '--password-stdin'], '');
   });
 
+  it('refuse evidence for a factor that was not asked for, which would open the vault as well', async () => {
+    const { stderr } = await ends(device, 2, ['init', '-p', 'fresh', '--factor', 'tpm', '--password-stdin'], password);
+    assert.match(stderr, /--factor does not name password/);
+  });
+
   it('leave nothing behind when they were refused', async () => {
     await ends(device, 3, ['secret', 'list', '-p', 'fresh']);
   });
