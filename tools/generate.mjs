@@ -89,7 +89,35 @@ function lazily(makers) {
 ${exported.join('')}`;
 }
 
+/** What a program needs of a message beside its validator. The schemas stay behind: making them would take a command longer than parsing its line. */
+function messageTable(requests, events) {
+  const heads = mapValues(requests, ({ answeredBy, level, attachment, body }) => ({
+    answeredBy,
+    level,
+    attachment,
+    longestBody: longestEncoding(body),
+  }));
+  const levels = mapValues(events, ({ level }) => ({ level }));
+  const table = (name, entries) => `export const ${name} = ${JSON.stringify(entries, null, 2)};\n`;
+  return `${notice}${table('requestTable', heads)}${table('eventTable', levels)}`;
+}
+
+const messageTableTypes = `${notice}import type { SecurityLevel } from '../core/clearance.ts';
+import type { EventKind, RequestKind } from './messages.ts';
+import type { Answerer } from './request-definition.ts';
+export interface RequestHead {
+  readonly answeredBy: Answerer;
+  readonly level: SecurityLevel;
+  readonly attachment: boolean;
+  /** The most bytes that its body can take: what is longer need not be read to be refused. */
+  readonly longestBody: number;
+}
+export declare const requestTable: Readonly<Record<RequestKind, RequestHead>>;
+export declare const eventTable: Readonly<Record<EventKind, { readonly level: SecurityLevel }>>;
+`;
+
 const { requests, events } = await import('../app/src/bus/messages.ts');
+const { longestEncoding } = await import('../app/src/bus/longest-encoding.ts');
 const messages = {
   requestValidators: mapValues(requests, ({ body }) => body),
   replyValidators: mapValues(requests, ({ reply }) => reply),
@@ -107,6 +135,8 @@ const files = {
 
 const outputs = new Map([
   ['app/src/bus/validators.generated.js', compileLazily(messages)],
+  ['app/src/bus/message-table.generated.js', messageTable(requests, events)],
+  ['app/src/bus/message-table.generated.d.ts', messageTableTypes],
   ['app/src/bus/validators.generated.d.ts', declaration(...Object.keys(messages)).replace(/.*params.*\n/, '')],
   // A person wants every mistake of a file named at once, in words that are not ajv's.
   ['app/src/config/validators.generated.js', compile(files, { allErrors: true, messages: false })],

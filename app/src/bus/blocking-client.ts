@@ -10,7 +10,8 @@ import { decodeEnvelope, type Envelope, withPlaintext } from './envelope.ts';
 import { FrameReader, MessageReader, prefixed, sealFrame } from './frame.ts';
 import { beginInitiation, finishInitiation, handshakeTimeLimitMs, longestHandshakeMessage } from './handshake.ts';
 import { HeaderWriter } from './headers.ts';
-import { type RequestBody, type RequestKind, requests } from './messages.ts';
+import { requestTable } from './message-table.generated.js';
+import type { RequestBody, RequestKind } from './messages.ts';
 import { busPaths, readPublicKey } from './public-key.ts';
 import { type Reply, readReply } from './reply.ts';
 import { busUnreachable, connectReason } from './unreachable.ts';
@@ -97,7 +98,7 @@ export class BlockingClient implements Requester {
     attachment?: Uint8Array,
     { timeoutMs = defaultTimeoutMs }: RequestOptions = {},
   ): Promise<Reply<Kind>> {
-    const { answeredBy, level } = requests[kind];
+    const { answeredBy, level } = requestTable[kind];
     const header = this.#headers.write({ type: 'request', kind, level, body: encodeCbor(body) });
     const deadline = monotonicMs() + timeoutMs;
     try {

@@ -11,8 +11,8 @@ import type { Envelope, Header, Origin } from './envelope.ts';
 import type { Handlers, Sender } from './handler.ts';
 import { emptyBody, type HeaderWriter } from './headers.ts';
 import { mostAttached, mostAttachedOfOneClient } from './limits.ts';
-import { longestBody } from './longest-body.ts';
-import { type RequestKind, requests } from './messages.ts';
+import { requestTable } from './message-table.generated.js';
+import type { RequestKind } from './messages.ts';
 import type { BusObserver } from './observer.ts';
 import type { Relay } from './relay.ts';
 import { decodeRequestBody, isEventKind, isRequestKind } from './validation.ts';
@@ -129,10 +129,9 @@ export class Dispatcher {
     const { buckets } = this.#options;
     if (connection.identity.registered === undefined) requireRate(buckets, connection.label);
     if (!isRequestKind(kind)) throw SesameError.of('message-unknown', { kind });
-    const { level, attachment: mayAttach } = requests[kind];
+    const { level, attachment: mayAttach, longestBody: longest } = requestTable[kind];
     if (header.level !== level) throw SesameError.of('message-invalid', { kind, reason: `its level is ${level}` });
     requireClearance(connection.label, sender.clearance, kind);
-    const longest = longestBody(kind);
     if (body.length > longest)
       throw SesameError.of('message-invalid', { kind, reason: `its body is longer than ${longest} bytes` });
     if (attachment !== undefined) {
@@ -143,7 +142,7 @@ export class Dispatcher {
   }
 
   #requireRoom({ label }: Connection, kind: RequestKind, length: number): void {
-    const { answeredBy } = requests[kind];
+    const { answeredBy } = requestTable[kind];
     const busy = (reason: string) => SesameError.of('daemon-busy', { daemon: answeredBy, reason });
     if (this.#attached.of(label) + length > mostAttachedOfOneClient)
       throw busy(`${label} has sent too much that is not answered yet`);
@@ -152,7 +151,7 @@ export class Dispatcher {
 
   #route(connection: Connection, kind: RequestKind, envelope: Envelope, sender: Sender, finish: Finish): void {
     const { header, attachment } = envelope;
-    const { answeredBy } = requests[kind];
+    const { answeredBy } = requestTable[kind];
     if (kind === 'bus-subscribe') {
       this.#subscribe(connection, header);
       finish({ type: 'reply', body: emptyBody, attachment: undefined });
@@ -212,7 +211,7 @@ export function requireRate(buckets: TokenBuckets, client: string): void {
 
 /** @throws SesameError clearance-too-low */
 export function requireClearance(client: string, clearance: SecurityLevel, kind: RequestKind): void {
-  const { level } = requests[kind];
+  const { level } = requestTable[kind];
   if (!clears(clearance, level)) throw SesameError.of('clearance-too-low', { client, clearance, kind, level });
 }
 

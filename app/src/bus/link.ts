@@ -15,7 +15,8 @@ import type { Handlers } from './handler.ts';
 import { handshakeTimeLimitMs, initiate, type Session } from './handshake.ts';
 import { HeaderWriter } from './headers.ts';
 import { type KeyPair, readPublicKey } from './keys.ts';
-import { type RequestBody, type RequestKind, requests } from './messages.ts';
+import { requestTable } from './message-table.generated.js';
+import type { RequestBody, RequestKind } from './messages.ts';
 import { type Reply, readReply } from './reply.ts';
 import { isRequestKind } from './validation.ts';
 import { decodeError } from './wire-error.ts';
@@ -109,7 +110,7 @@ export class Link {
     attachment: Uint8Array | undefined,
     timeoutMs: number,
   ): Promise<Reply<Kind>> {
-    const { answeredBy, level } = requests[kind];
+    const { answeredBy, level } = requestTable[kind];
     const header = this.#headers.write({ type: 'request', kind, level, body: encodeCbor(body) });
     return new Promise((resolve, reject) => {
       if (this.#channel.closed) throw closedDuring(answeredBy, kind);
@@ -197,7 +198,7 @@ export class Link {
       return;
     }
     if (this.#ending) {
-      respond(errorAnswer(closedDuring(requests[kind].answeredBy, kind)));
+      respond(errorAnswer(closedDuring(requestTable[kind].answeredBy, kind)));
       return;
     }
     if (origin === undefined) {

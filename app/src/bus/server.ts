@@ -20,7 +20,8 @@ import { HeaderWriter } from './headers.ts';
 import { busPaths, type KeyPair } from './keys.ts';
 import type { BusLimits } from './limits.ts';
 import { listenOn } from './listen.ts';
-import { type EventBody, type EventKind, events, type RequestBody, type RequestKind, requests } from './messages.ts';
+import { eventTable, requestTable } from './message-table.generated.js';
+import type { EventBody, EventKind, RequestBody, RequestKind } from './messages.ts';
 import type { BusObserver } from './observer.ts';
 import type { RegisteredKey } from './registry.ts';
 import { type Reply, readReply } from './reply.ts';
@@ -194,7 +195,7 @@ export class BusServer {
     attachment: Uint8Array | undefined,
     timeoutMs: number,
   ): Promise<Reply<Kind>> {
-    const { answeredBy, level } = requests[kind];
+    const { answeredBy, level } = requestTable[kind];
     const header = this.#headers.write({ type: 'request', kind, level, body: encodeCbor(body) });
     return new Promise((resolve, reject) => {
       const relay = this.#routes.to(answeredBy);
@@ -321,7 +322,7 @@ export class BusServer {
   }
 
   #eventHeader<Kind extends EventKind>(kind: Kind, body: EventBody<Kind>): Header {
-    const { level } = events[kind];
+    const { level } = eventTable[kind];
     return this.#headers.write({ type: 'event', kind, level, body: encodeCbor(body), origin: this.#origin });
   }
 }

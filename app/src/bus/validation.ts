@@ -1,25 +1,18 @@
 // SPDX-License-Identifier: MIT
 import { SesameError } from '../core/errors.ts';
 import { decodeCbor } from './cbor.ts';
-import {
-  type EventBody,
-  type EventKind,
-  events,
-  type ReplyBody,
-  type RequestBody,
-  type RequestKind,
-  requests,
-} from './messages.ts';
+import { eventTable, requestTable } from './message-table.generated.js';
+import type { EventBody, EventKind, ReplyBody, RequestBody, RequestKind } from './messages.ts';
 import { eventValidators, replyValidators, requestValidators, type Validator } from './validators.generated.js';
 
 const longestReason = 200;
 
 export function isRequestKind(kind: string): kind is RequestKind {
-  return Object.hasOwn(requests, kind);
+  return Object.hasOwn(requestTable, kind);
 }
 
 export function isEventKind(kind: string): kind is EventKind {
-  return Object.hasOwn(events, kind);
+  return Object.hasOwn(eventTable, kind);
 }
 
 /** @throws SesameError message-invalid */

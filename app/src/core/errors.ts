@@ -12,7 +12,7 @@ export class SesameError extends Error {
   readonly parameters: AnyParameters;
 
   private constructor(code: ErrorCode, parameters: AnyParameters, options?: ErrorOptions) {
-    super(render(errorCatalogue[code].message, parameters), options);
+    super(render(errorCatalogue()[code].message, parameters), options);
     this.code = code;
     this.parameters = parameters;
   }
@@ -29,12 +29,12 @@ export class SesameError extends Error {
   }
 
   get exit(): ExitCode {
-    return errorCatalogue[this.code].exit;
+    return errorCatalogue()[this.code].exit;
   }
 }
 
 export function isErrorCode(code: string): code is ErrorCode {
-  return Object.hasOwn(errorCatalogue, code);
+  return Object.hasOwn(errorCatalogue(), code);
 }
 
 /** Whatever was thrown, as a SesameError; what is not one already is a bug of ours and becomes `unexpected`. */

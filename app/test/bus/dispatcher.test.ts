@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { encodeCbor } from '../../src/bus/cbor.ts';
 import { attachmentsPauseAt, mostAttachedOfOneClient } from '../../src/bus/limits.ts';
-import { longestBody } from '../../src/bus/longest-body.ts';
+import { requestTable } from '../../src/bus/message-table.generated.js';
 import { decodeError } from '../../src/bus/wire-error.ts';
 import { memory, RawPeer, startBus, until } from './fixture.ts';
 
@@ -25,7 +25,7 @@ describe('a body that is longer than its kind ever needs', () => {
     peer.send({ type: 'request', kind: 'secret-get', level: 'profile-scoped', body: padded });
     const { code, message } = decodeError((await peer.next()).header.body);
     assert.equal(code, 'message-invalid');
-    assert.match(message, new RegExp(`longer than ${longestBody('secret-get')} bytes`));
+    assert.match(message, new RegExp(`longer than ${requestTable['secret-get'].longestBody} bytes`));
     peer.send({ type: 'request', kind: 'secret-get', level: 'profile-scoped', body: encodeCbor(body) });
     assert.equal((await peer.next()).header.type, 'reply');
     assert.deepEqual(asked, ['name']);

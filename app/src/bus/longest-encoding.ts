@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { assert, unreachable } from '../core/errors.ts';
 import { encodeCbor } from './cbor.ts';
-import { type RequestKind, requests } from './messages.ts';
 
 /** The part of JSON Schema that the bodies of messages use. */
 export interface BodySchema {
@@ -48,13 +47,4 @@ export function longestEncoding(schema: BodySchema): number {
     default:
       return unreachable(type);
   }
-}
-
-const known = new Map<RequestKind, number>();
-
-/** The most bytes that the body of a request of this kind can take: what is longer need not be read to be refused. */
-export function longestBody(kind: RequestKind): number {
-  const length = known.get(kind) ?? longestEncoding(requests[kind].body);
-  known.set(kind, length);
-  return length;
 }

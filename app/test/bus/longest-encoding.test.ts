@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { encodeCbor } from '../../src/bus/cbor.ts';
-import { longestBody, longestEncoding } from '../../src/bus/longest-body.ts';
+import { longestEncoding } from '../../src/bus/longest-encoding.ts';
+import { requestTable } from '../../src/bus/message-table.generated.js';
 import { type RequestKind, requests } from '../../src/bus/messages.ts';
 import { decodeRequestBody, isRequestKind } from '../../src/bus/validation.ts';
 
@@ -10,9 +11,9 @@ const kinds = Object.keys(requests).filter(isRequestKind);
 
 describe('the longest body of a request', () => {
   it('is known for every kind, and a small part of a frame for what a client of one profile may ask', () => {
-    for (const kind of kinds) assert.ok(longestBody(kind) > 0, kind);
+    for (const kind of kinds) assert.ok(requestTable[kind].longestBody > 0, kind);
     for (const kind of kinds.filter((each) => requests[each].level === 'profile-scoped'))
-      assert.ok(longestBody(kind) <= 16_384, `${kind}: ${longestBody(kind)}`);
+      assert.ok(requestTable[kind].longestBody <= 16_384, `${kind}: ${requestTable[kind].longestBody}`);
   });
 
   const widest = '\u{1F511}';
@@ -26,8 +27,8 @@ describe('the longest body of a request', () => {
     it(`is not shorter than the largest ${kind} that its schema allows, and hardly longer`, () => {
       const encoded = encodeCbor(body);
       assert.ok(decodeRequestBody(kind, encoded));
-      assert.ok(encoded.length <= longestBody(kind));
-      assert.ok(longestBody(kind) - encoded.length <= 256);
+      assert.ok(encoded.length <= requestTable[kind].longestBody);
+      assert.ok(requestTable[kind].longestBody - encoded.length <= 256);
     });
   }
 
