@@ -131,10 +131,11 @@ for (const shell of ['sh', 'bash']) {
     const { answers, hangs, starting, away, usage } = { answers: 0, hangs: 1, starting: 2, away: 3, usage: 64 };
 
     before(() => {
-      daemon = spawn('sh', ['-c', 'sleep 100; : daemon-secrets']);
+      // As a group of its own, so that what the shell waits for ends with it.
+      daemon = spawn('sh', ['-c', 'sleep 100; : daemon-secrets'], { stdio: 'ignore', detached: true });
       writeFileSync(pidFile, `${daemon.pid}\n`);
     });
-    after(() => daemon.kill());
+    after(() => process.kill(-Number(daemon.pid)));
 
     function health(words = [service], variables: NodeJS.ProcessEnv = {}) {
       const env = { ...places, ...variables };
