@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from 'node:assert/strict';
-import { existsSync, rmSync } from 'node:fs';
+import { appendFileSync, existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Device } from '../../support/device.ts';
@@ -266,6 +266,11 @@ describe('a vault made for a profile whose policy the configuration has', () => 
 
   it('has the policy that the profile inherits', async () => {
     assert.equal((await json(device, init('heir'), password))['policy'], 'all');
+  });
+
+  it('has the policy that was written a moment before', async () => {
+    appendFileSync(join(device.configurationDirectory, 'config.toml'), '[profiles.late.auth]\nmode = "all"\n');
+    assert.equal((await json(device, init('late'), password))['policy'], 'all');
   });
 
   it('does not get another one from the command line', async () => {
