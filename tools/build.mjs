@@ -8,8 +8,9 @@ import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
+import { readingCommands } from '../app/src/cli/definitions/reading.ts';
 import { inheritedVariables } from '../app/src/daemons/sandbox/environment.ts';
-import { makeCodeCache, writeCached } from './code-cache.mjs';
+import { makeCodeCaches, writeCached } from './code-cache.mjs';
 import { installTargetPackages, root, run, say } from './setup.mjs';
 
 const { values: options } = parseArgs({
@@ -32,13 +33,22 @@ const bin = join(out, 'bin');
 /** V8's heap is held small: a daemon has 32 MB and 64 MB. Figures in ARCHITECTURE.md. */
 const daemonFlags = '--max-old-space-size=12 --max-semi-space-size=1 --optimize-for-size --v8-pool-size=0';
 
+/** A command ends before V8 has anything for its worker threads. */
+const commandFlags = '--v8-pool-size=1';
+
 /** SIGUSR1 would open the inspector on a port of this machine, where every user may read the memory and run code. */
 const everywhere = '--disable-sigusr1 --disable-proto=delete';
 const programs = [
   { name: 'daemon-profile', entry: 'app/src/daemons/profile/main.ts', flags: daemonFlags },
   { name: 'daemon-secrets', entry: 'app/src/daemons/secrets/main.ts', flags: daemonFlags },
-  { name: 'sesame', entry: 'app/src/cli/main.ts', flags: '' },
+  { name: 'sesame', entry: 'app/src/cli/main.ts', flags: commandFlags },
 ];
+
+/** The commands of `sesame` that programs call when they start, without what the others need: V8 keeps a record of each function beside them. */
+const reading = { name: 'sesame-reading', entry: 'app/src/cli/reading.ts' };
+/** What reads the configuration for them, which only a device with a bus of its own asks for. */
+const endpoint = { name: 'sesame-endpoint', entry: 'app/src/cli/endpoint.ts' };
+const commonUses = { [reading.name]: ['secret', 'get', '-p', 'build', 'name'], sesame: ['status'] };
 
 /**
  * Stage 0 of both daemons: it gives up what a daemon does not need and becomes it, in the same Node and with the flags of the daemon, which it
@@ -87,15 +97,19 @@ const nativeModules = {
         ? { path, external: true }
         : { path: join(resolveDir, path), namespace: 'native' },
     );
-    // The package asks process.report which libc it runs on, which costs more than everything else it does; here that is known.
-    onLoad({ filter: /ffi-rs\/index\.js$/ }, ({ path }) => ({
-      contents: readFileSync(path, 'utf8').replace('function isMusl() {', `function isMusl() {\n  return ${libc === 'musl'};`),
-      loader: 'js',
-    }));
+    // The package looks for its native module at run time, for each platform under two names; here it is known.
+    onLoad({ filter: /ffi-rs\/index\.js$/ }, ({ path }) => {
+      const search = /let nativeBinding = null\n[\s\S]*?(?=^if \(!nativeBinding\))/m;
+      const text = readFileSync(path, 'utf8');
+      if (!search.test(text)) throw new TypeError(`${path} looks for its native module in a way that is not known here`);
+      const found = `const nativeBinding = require('@yuuang/ffi-rs-linux-${architecture}-${libc}');\nconst loadError = undefined;\n`;
+      return { contents: text.replace(search, found), loader: 'js' };
+    });
     onLoad({ filter: /.*/, namespace: 'native' }, ({ path }) => {
       const name = path.split('node_modules/').at(-1).replaceAll('/', '-').replace(/^@/, '');
       copyFileSync(path, join(lib, 'native', name));
-      return { contents: `module.exports = require('./native/${name}');`, loader: 'js', resolveDir: lib };
+      // require would look for a package.json and resolve links first.
+      return { contents: `process.dlopen(module, \`\${__dirname}/native/${name}\`);`, loader: 'js' };
     });
   },
 };
@@ -161,12 +175,27 @@ mkdirSync(bin, { recursive: true });
 if (!options.release) symlinkSync(join(packages, `node_modules/node-22-${target.architecture}/bin/node`), join(lib, 'node'));
 
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+/** A module that is loaded when it is needed and shares nothing with what loads it, not even classes, can be a file of its own. */
+const fileApart = ({ name, entry }) => ({
+  name: `${name}-apart`,
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /\.ts$/ }, ({ path, resolveDir }) =>
+      join(resolveDir, path) === join(root, entry) ? { path: `./${name}.cjs`, namespace: 'apart' } : undefined,
+    );
+    onResolve({ filter: /.*/, namespace: 'apart' }, ({ path }) => ({ path, external: true }));
+    onLoad({ filter: /.*/, namespace: 'apart' }, ({ path }) => ({
+      contents: `module.exports = require('${path}');`,
+      loader: 'js',
+    }));
+  },
+});
+
 const inputs = {};
-for (const program of [...programs, sandbox]) {
-  const bundle = await build({
+async function bundle({ name, entry }, { apart = [] } = {}) {
+  const { outputFiles, metafile } = await build({
     absWorkingDir: root,
-    entryPoints: [program.entry],
-    outfile: join(lib, `${program.name}.cjs`),
+    entryPoints: [entry],
+    outfile: join(lib, `${name}.cjs`),
     write: false,
     bundle: true,
     platform: 'node',
@@ -176,15 +205,27 @@ for (const program of [...programs, sandbox]) {
     minify: true,
     legalComments: 'none',
     define: { __VERSION__: JSON.stringify(version), 'import.meta.dirname': '__dirname' },
-    plugins: [nativeModules],
+    plugins: [nativeModules, ...apart.map(fileApart)],
     logLevel: 'warning',
     metafile: true,
   });
-  const [{ text }] = bundle.outputFiles;
-  const [{ inputs: parts }] = Object.values(bundle.metafile.outputs);
-  inputs[program.name] = Object.keys(parts).filter((path) => parts[path].bytesInOutput > 0);
-  if (program.name === 'sesame') writeCached(lib, program.name, text, versionCheck);
-  else writeFileSync(join(lib, `${program.name}.cjs`), `${versionCheck}\n${text}`);
+  const [{ inputs: parts }] = Object.values(metafile.outputs);
+  inputs[name] = Object.keys(parts).filter((path) => parts[path].bytesInOutput > 0);
+  return outputFiles[0].text;
+}
+
+for (const program of [...programs, sandbox, endpoint]) {
+  const text = await bundle(program);
+  if (program.name !== 'sesame') {
+    writeFileSync(join(lib, `${program.name}.cjs`), `${versionCheck}\n${text}`);
+    continue;
+  }
+  const part = {
+    name: reading.name,
+    text: await bundle(reading, { apart: [endpoint] }),
+    words: readingCommands.map(({ name }) => name),
+  };
+  writeCached(lib, { name: program.name, text, part, preamble: versionCheck });
 }
 for (const program of programs) {
   writeFileSync(join(bin, program.name), isDaemon(program) ? daemonLauncher(program) : commandLauncher(program));
@@ -194,5 +235,5 @@ run(process.execPath, [join(root, 'tools/generate-docs.mjs'), '--out', join(out,
   stdio: ['ignore', 'ignore', 'inherit'],
 });
 if (options.release) writeFileSync(join(out, 'inputs.json'), JSON.stringify(inputs));
-else await makeCodeCache({ lib, bin, name: 'sesame', flags: everywhere.split(' ') });
+else await makeCodeCaches({ lib, bin, uses: commonUses, flags: everywhere.split(' ') });
 say(`built ${programs.map(({ name }) => join(options.out, 'bin', name)).join(', ')}`);

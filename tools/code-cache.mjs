@@ -10,28 +10,44 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { say } from './setup.mjs';
 
 /**
- * Writes LIB/NAME.cjs, which runs LIB/NAME-HASH.js with LIB/NAME-HASH-VERSION-ARCHITECTURE.cache if that is there. V8 refuses a cache of
- * another version of itself, of other flags or for a text of another length, and compiles then; the name keeps apart what it does not
- * compare. Nothing ever writes there but the build.
+ * Writes LIB/NAME-HASH.js, which is looked for with LIB/NAME-HASH-VERSION-ARCHITECTURE.cache beside it. V8 refuses a cache of another version
+ * of itself, of other flags or for a text of another length, and compiles then; the name keeps apart what it does not compare. Nothing
+ * ever writes there but the build.
+ * @returns the name before its endings
  */
-export function writeCached(lib, name, text, preamble) {
+function writeText(lib, name, text) {
   // The wrapper is in the file: put around the text when it is read, it would copy half a megabyte.
   const script = `(function (exports, require, module, __filename, __dirname) {${text}\n})`;
   if (!/^[\0-\x7f]*$/.test(script)) throw new TypeError(`the bundle of ${name} is not ASCII, as which it is read`);
   const base = `${name}-${createHash('sha256').update(script).digest('hex').slice(0, 16)}`;
   writeFileSync(join(lib, `${base}.js`), script);
+  return base;
+}
+
+/**
+ * Writes LIB/NAME.cjs and the texts of a program that begins as a part of itself: `part.read` says whether a command line that starts with
+ * one of its words was for it, and where it was not, the whole program runs.
+ */
+export function writeCached(lib, { name, text, part, preamble }) {
   writeFileSync(
     join(lib, `${name}.cjs`),
     `${preamble}
 const { readFileSync } = require('node:fs');
 const { Script } = require('node:vm');
-const base = \`\${__dirname}/${base}\`;
-let cachedData;
-try {
-  cachedData = readFileSync(\`\${base}-\${process.version}-\${process.arch}.cache\`);
-} catch {}
-const script = new Script(readFileSync(\`\${base}.js\`, 'latin1'), { filename: \`\${base}.js\`, cachedData });
-script.runInThisContext()(exports, require, module, __filename, __dirname);
+function run(base) {
+  const path = \`\${__dirname}/\${base}\`;
+  let cachedData;
+  try {
+    cachedData = readFileSync(\`\${path}-\${process.version}-\${process.arch}.cache\`);
+  } catch {}
+  const script = new Script(readFileSync(\`\${path}.js\`, 'latin1'), { filename: \`\${path}.js\`, cachedData });
+  const module = { exports: {} };
+  script.runInThisContext()(module.exports, require, module, __filename, __dirname);
+  return module.exports;
+}
+const words = process.argv.slice(2);
+const isForPart = ${JSON.stringify(part.words)}.some((word) => words.slice(0, 2).join(' ') === word || words[0] === word);
+if (!isForPart || !run('${writeText(lib, part.name, part.text)}').read(words)) run('${writeText(lib, name, text)}');
 `,
   );
 }
@@ -48,26 +64,36 @@ const script = new Script(readFileSync(path, 'latin1'), { filename: path });
 // A command gives up what it does not need, writing files above all.
 const target = openSync(out, 'w');
 process.on('exit', () => writeFileSync(target, script.createCachedData()));
-script.runInThisContext()({}, createRequire(path), {}, path, dirname(path));
+const module = { exports: {} };
+script.runInThisContext()(module.exports, createRequire(path), module, path, dirname(path));
+module.exports.read?.(words);
 `;
 
-/** Starts the daemons as built, in directories of their own, and reads a secret with the command: what it compiles for that is kept. */
-export async function makeCodeCache({ lib, bin, name, flags }) {
+/**
+ * Starts the daemons as built, in directories of their own, and runs each text of the command for what it is used for most: what it compiles
+ * for that is kept.
+ * @param uses the words for each text, by its name
+ */
+export async function makeCodeCaches({ lib, bin, uses, flags }) {
   const node = join(lib, 'node');
   const facts = spawnSync(node, ['-p', 'process.version + "-" + process.arch'], { encoding: 'utf8' });
   if (facts.status !== 0) {
-    say(`no code cache for ${name}: its Node does not run on this machine`);
+    say('no code cache for sesame: its Node does not run on this machine');
     return;
   }
-  const script = readdirSync(lib).find((file) => file.startsWith(`${name}-`) && file.endsWith('.js'));
-  const cache = join(lib, script.replace(/\.js$/, `-${facts.stdout.trim()}.cache`));
   await withDevice(bin, (env) => {
-    const words = [...flags, '-e', maker, join(lib, script), cache, 'secret', 'get', '-p', 'build', 'name'];
-    const { status, stdout, stderr } = spawnSync(node, words, { env, encoding: 'utf8' });
-    if (status !== 0 || stdout !== 'value') throw new TypeError(`the code cache of ${name} could not be made: ${stderr}`);
+    for (const [name, words] of Object.entries(uses)) {
+      const script = readdirSync(lib).find((file) => new RegExp(`^${name}-[0-9a-f]+\\.js$`).test(file));
+      const cache = join(lib, script.replace(/\.js$/, `-${facts.stdout.trim()}.cache`));
+      const { status, stderr } = spawnSync(node, [...flags, '-e', maker, join(lib, script), cache, ...words], {
+        env,
+        encoding: 'utf8',
+      });
+      if (status !== 0 || !existsSync(cache)) throw new TypeError(`the code cache of ${name} could not be made: ${stderr}`);
+      // The command hardens its umask.
+      chmodSync(cache, 0o644);
+    }
   });
-  // The command hardens its umask.
-  if (existsSync(cache)) chmodSync(cache, 0o644);
 }
 
 async function withDevice(bin, use) {

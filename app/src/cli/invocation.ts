@@ -71,3 +71,9 @@ export class Invocation {
     );
   }
 }
+
+/** Runs the command, whose code is loaded now. */
+export async function runCommand(invocation: Invocation): Promise<number> {
+  const { run } = await invocation.command.load();
+  return run(invocation);
+}

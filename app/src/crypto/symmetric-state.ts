@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { createHash } from 'node:crypto';
+import { hash as digest } from 'node:crypto';
 import { assert } from '../core/errors.ts';
 import type { SecretBytes, SecretMemory } from '../memory/secret-bytes.ts';
 import { CipherState, cipherKeyLength } from './cipher-state.ts';
@@ -36,7 +36,7 @@ export class SymmetricState {
   }
 
   mixHash(data: Uint8Array): void {
-    this.#hash = createHash(this.#hashName).update(this.#hash).update(data).digest();
+    this.#hash = digest(this.#hashName, Buffer.concat([this.#hash, data]), 'buffer');
   }
 
   /** @param material a Diffie-Hellman result; wiped */
@@ -87,7 +87,7 @@ export class SymmetricState {
     const cipher = this.#suite.cipher === 'aes-gcm' ? 'AESGCM' : 'ChaChaPoly';
     const hash = this.#suite.hash === 'sha256' ? 'SHA256' : 'BLAKE2s';
     const name = Buffer.from(`Noise_IK_25519_${cipher}_${hash}`);
-    if (name.length > hashLength) return createHash(this.#hashName).update(name).digest();
+    if (name.length > hashLength) return digest(this.#hashName, name, 'buffer');
     return Buffer.concat([name], hashLength);
   }
 }
