@@ -21,7 +21,7 @@ const cryptographyOfOneHandshake = `
 
 /** The command from its start to its end, by turns with a Node that does nothing and one that does only the cryptography. */
 export function wholeProcess({ quick, say }: BenchOptions): Promise<Figure[]> {
-  const rounds = quick ? 5 : 31;
+  const rounds = quick ? 5 : 101;
   return withDevice(async ({ environment: env }) => {
     say(`${budget}: ${rounds} times`);
     const run = (program: string, words: string[], length: number): number => {
