@@ -35,10 +35,12 @@ export interface Firmware {
 
 export const defaultCache = join(import.meta.dirname, '../../.cache');
 
-/** The device under test: of the output directory of Buildroot that BUILDROOT_OUTPUT names, or one built here. */
-export async function chosenDevice(say: Say, cache = defaultCache): Promise<DeviceImage> {
+/** The device under test: of the output directory of Buildroot that BUILDROOT_OUTPUT names, which has OpenRC, or one built here. */
+export async function chosenDevice(say: Say, init: InitSystem = openrc, cache = defaultCache): Promise<DeviceImage> {
   const output = process.env['BUILDROOT_OUTPUT'];
-  return output === undefined ? await buildDevice(say) : await buildrootDevice(output, cache, say);
+  return output === undefined || init !== openrc
+    ? await buildDevice(say, init, cache)
+    : await buildrootDevice(output, cache, say);
 }
 
 /** Builds what has changed since the last time; the first time takes about ten minutes, nearly all of it the kernel. */

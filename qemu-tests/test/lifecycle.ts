@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
-import { buildDevice } from '../build/device.ts';
+import { chosenDevice } from '../build/device.ts';
 import type { InitSystem } from '../build/init-system.ts';
 import { Device } from '../harness/device.ts';
 import { daemonMemory, type Service, services } from '../harness/memory.ts';
@@ -75,7 +75,7 @@ export function describeLifecycle({
     before(async () => {
       device = await Device.create(
         `lifecycle ${init.name}`,
-        await buildDevice((text) => process.stderr.write(`${text}\n`), init),
+        await chosenDevice((text) => process.stderr.write(`${text}\n`), init),
       );
       await device.boot();
       control = device.control;

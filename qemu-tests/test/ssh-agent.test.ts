@@ -79,23 +79,26 @@ describe('an operator who comes to a device with a forwarded ssh agent', () => {
   let agent: RealAgent;
   let shell: SecureShell;
   let key: string;
+  /** What was started, ends in the other order, also when what came after it failed. */
+  const started: (() => unknown)[] = [];
 
   before(async () => {
     agent = await RealAgent.start();
+    started.push(() => agent.stop());
     key = agent.add('key', 'ed25519');
     const image = await buildDevice((text) => process.stderr.write(`${text}\n`), openrcTools);
     device = await Device.create('ssh agent', image);
+    started.push(() => device.dispose());
     await device.boot();
     shell = await SecureShell.open(device, agent);
+    started.push(() => shell.close());
     await device.configure(configuration);
     await device.must(`umask 077; cat > ${passwordFile}`, `${password}\n`);
     await device.initialise();
     await device.must('sesame secret set -p device name', 'value');
   });
   after(async () => {
-    shell.close();
-    await device.dispose();
-    await agent.stop();
+    for (const end of started.reverse()) await end();
   });
 
   async function ends(code: number, work: Promise<Remote>, ...mentions: readonly string[]): Promise<Remote> {
