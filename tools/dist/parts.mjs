@@ -70,7 +70,7 @@ function putPrograms({ build, parts, put }) {
     put(part, join(build, 'bin', program), `${home}/bin/${program}`);
     for (const name of lib.filter((file) => file.startsWith(`${program}.`) || file.startsWith(`${program}-`))) {
       put(part, join(build, 'lib', name), `${home}/lib/${name}`);
-      for (const [, module] of readFileSync(join(build, 'lib', name), 'latin1').matchAll(/\.\/native\/([\w.-]+\.node)/g))
+      for (const [, module] of readFileSync(join(build, 'lib', name), 'latin1').matchAll(/\/native\/([\w.-]+\.node)/g))
         users.set(module, [...(users.get(module) ?? []), part]);
     }
   }
