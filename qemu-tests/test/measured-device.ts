@@ -44,9 +44,9 @@ export async function requireAsPredicted(device: Device, { values }: Prediction)
 /** A kernel of the same code with another name of who built it: it boots, and is another one. */
 export function otherKernel(kernel: string, path: string): string {
   const bytes = readFileSync(kernel);
-  const at = bytes.indexOf('open-sesame@build');
-  assert.ok(at > 0, 'the kernel names its builder');
-  bytes.write('open-sesame@BUILD', at);
+  const builder = /\([\w.-]+@[\w.-]+\) \(/.exec(bytes.toString('latin1'));
+  assert.ok(builder !== null, 'the kernel names its builder');
+  bytes.write(builder[0].toUpperCase(), builder.index);
   writeFileSync(path, bytes);
   return path;
 }
