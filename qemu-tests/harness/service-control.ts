@@ -16,7 +16,7 @@ export interface ServiceControl {
   givenUp(service: Service): string;
   /** Prints what the daemon has said, and what was said about it. */
   messages(service: Service): string;
-  /** The directory of the control group below /sys/fs/cgroup. */
+  /** The directory of the control group below /sys/fs/cgroup, perhaps as a pattern of the shell. */
   controlGroup(service: Service): string;
 }
 
@@ -36,7 +36,8 @@ const openrc: ServiceControl = {
   // OpenRC notices with the next question about the service.
   givenUp: (service) => `rc-service ${service} status; [ -e /run/openrc/failed/${service} ]`,
   messages: (service) => `cat /run/open-sesame/log/${daemonOf(service)}.log`,
-  controlGroup: (service) => service,
+  // Newer ones call it openrc.NAME.
+  controlGroup: (service) => `*${service}`,
 };
 
 const script = (service: Service): string => `/etc/init.d/S8?${service}`;

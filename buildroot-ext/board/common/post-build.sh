@@ -10,8 +10,9 @@ link() {
     ln -s "$1" "$TARGET_DIR/$2"
 }
 link /var/lib/identity/machine-id etc/machine-id
-# As a file OpenRC would write it at each boot, and complain.
+# OpenRC would make that link at each boot, and say each time that it cannot.
 link /proc/self/mounts etc/mtab
+rm -f "$TARGET_DIR/etc/runlevels/boot/mtab"
 [ ! -e "$TARGET_DIR/usr/sbin/dropbear" ] || link /var/lib/identity/dropbear etc/dropbear
 
 # An image is the same on every device: what must differ is made on the device.
