@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { closeSync, fstatSync, openSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, SesameError } from '../core/errors.ts';
 import type { ChainHash } from '../crypto/derive.ts';
@@ -35,6 +35,10 @@ export interface AuditReport {
   /** Bytes of a last line that is being written, or was cut off and will be recorded at the next start. */
   readonly tornBytes: number;
 }
+
+const { O_NONBLOCK, O_RDONLY } = constants;
+
+const notAFile = 'it is not a regular file; verify a copy of it in a file';
 
 /** Lines after which others get their turn. */
 const linesPerTurn = 100;
@@ -81,13 +85,18 @@ function openFiles(path: string, length: number | undefined): OpenFile[] {
   const opened: OpenFile[] = [];
   try {
     for (const name of [...rotatedFiles(path).map((file) => file.path), path]) {
-      const descriptor = openSync(name, 'r');
-      const { size } = fstatSync(descriptor);
+      // A FIFO must not make us wait for a writer.
+      const descriptor = openSync(name, O_RDONLY | O_NONBLOCK);
+      const stats = fstatSync(descriptor);
+      const { size } = stats;
       opened.push({ path: name, descriptor, length: name === path ? Math.min(length ?? size, size) : size });
+      // It has no size, so nothing of it would be read, and nothing verifies.
+      if (!stats.isFile()) throw SesameError.of('file-unreadable', { path: name, cause: notAFile });
     }
     return opened;
   } catch (thrown) {
     for (const { descriptor } of opened) closeSync(descriptor);
+    if (thrown instanceof SesameError) throw thrown;
     throw SesameError.of('file-unreadable', { path, cause: describe(thrown) }, thrown);
   }
 }

@@ -80,6 +80,14 @@ describe('verification', () => {
   it('says that a missing file is missing', () =>
     withLog((fixture) => assert.rejects(verifyChain(join(fixture.directory, 'none.jsonl')), { code: 'file-unreadable' })));
 
+  it('refuses what is no file, of which it would read nothing', () =>
+    withLog(async (fixture) => {
+      const pipe = join(fixture.directory, 'pipe');
+      assert.equal(spawnSync('mkfifo', [pipe]).status, 0);
+      for (const path of [pipe, fixture.directory, '/dev/zero'])
+        await assert.rejects(verifyChain(path), { code: 'file-unreadable', message: /not a regular file/ }, path);
+    }));
+
   it('names the line behind one that was changed', () =>
     withLog(async (fixture) => {
       const text = upstreamChain(9, blake3).replace('"k4"', '"k5"');

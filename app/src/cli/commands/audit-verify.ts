@@ -4,7 +4,7 @@ import { Exit, type ExitCode } from '../../core/exit.ts';
 import { verifyTimeoutMs } from '../doctor/audit.ts';
 import type { Invocation } from '../invocation.ts';
 import { withSession } from '../session.ts';
-import { print, printJson } from '../streams.ts';
+import { print, printJson, say } from '../streams.ts';
 
 export async function run(invocation: Invocation): Promise<ExitCode> {
   const path = invocation.value('path');
@@ -18,6 +18,8 @@ export async function run(invocation: Invocation): Promise<ExitCode> {
   else {
     const head = report.head === 'absent' ? headText.absent : `${headText[report.head]} (${report.attestation})`;
     print(`${report.path}: entries ${report.first} to ${report.last} verify (${report.hash}), ${head}\n`);
+    if ('tornBytes' in report && report.tornBytes > 0)
+      say(`the last ${report.tornBytes} bytes are a line without its end: they were not judged`);
   }
   return Exit.done;
 }

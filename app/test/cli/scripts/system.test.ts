@@ -192,6 +192,8 @@ describe('sesame on a device', () => {
     copyFileSync(join(device.stateDirectory, 'audit.jsonl'), copy);
     await ends(device, 0, ['audit', 'verify', '--path', copy]);
     const text = readFileSync(copy, 'utf8');
+    writeFileSync(copy, text.slice(0, -20));
+    assert.match((await ends(device, 0, ['audit', 'verify', '--path', copy])).stderr, /the last \d+ bytes .* were not judged/);
     writeFileSync(copy, text.replace('"vault-init"', '"vault-inix"'));
     const { stderr } = await ends(device, 11, ['audit', 'verify', '--path', copy]);
     assert.match(stderr, /copy\.jsonl.* line 3/);
