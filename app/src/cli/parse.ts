@@ -52,8 +52,7 @@ function asksForHelp(words: readonly string[]): boolean {
 }
 
 function findCommand(commands: readonly CommandDefinition[], words: readonly string[]): CommandDefinition | undefined {
-  const [first, second] = words;
-  return commands.find((command) => command.name === `${first} ${second}`) ?? commands.find((command) => command.name === first);
+  return commands.find((command) => command.name.split(' ').every((word, index) => word === words[index]));
 }
 
 function unknownCommand(
@@ -147,7 +146,7 @@ function refuseOption(command: CommandDefinition, words: readonly string[], thro
       );
     }
     case 'ERR_PARSE_ARGS_INVALID_OPTION_VALUE':
-      return SesameError.of('usage', { problem: optionValueProblem(thrown), command: name }, thrown);
+      return SesameError.of('usage', { problem: optionValueProblem(command, thrown), command: name }, thrown);
     default:
       return asSesameError(thrown, 'the command line');
   }
@@ -160,10 +159,11 @@ function isUnknown(command: CommandDefinition, word: string): boolean {
 }
 
 /** parseArgs names the option in quotes at the start of its message; the advice behind it is for programmers. */
-function optionValueProblem(thrown: unknown): string {
-  const option = thrown instanceof Error ? /'(?:-\w, )?(--[\w-]+)(?: <value>)?'/.exec(thrown.message) : null;
-  const takesValue = thrown instanceof Error && thrown.message.includes('<value>');
-  return `${option?.[1] ?? 'an option'} ${takesValue ? 'needs a value (one that starts with "-" is given as --option=-value)' : 'takes no value'}`;
+function optionValueProblem(command: CommandDefinition, thrown: unknown): string {
+  const named = thrown instanceof Error ? /'(?:-\w, )?(-[\w-]+)/.exec(thrown.message)?.[1] : undefined;
+  const option = command.options.find(({ long, short }) => named === `--${long}` || named === `-${short}`);
+  if (option?.value === undefined) return `${named ?? 'an option'} takes no value`;
+  return `--${option.long} needs a value (one that starts with "-" is given as --option=-value)`;
 }
 
 function checkChoice(command: CommandDefinition, given: GivenOption): void {

@@ -81,6 +81,12 @@ describe('a wrong command line', () => {
     refuses(['status', '--docter'], /has no option "--docter", did you mean --doctor\?/));
   it('with an unknown short option names it', () => refuses(['status', '-x'], /has no option "-x"/));
   it('with an option that lacks its value names it', () => refuses(['secret', 'list', '--prefix'], /--prefix needs a value/));
+  it('with an option in place of the value names the option that lacks it', () => {
+    refuses(['secret', 'list', '--prefix', '--json'], /--prefix needs a value/);
+    refuses(['secret', 'list', '-p', '--json'], /--profile needs a value/);
+    refuses(['secret', 'get', '-p', '--', 'a'], /--profile needs a value/);
+  });
+  it('with both words of a command in one is refused', () => refuses(['secret delete', 'a', 'b'], /no command "secret delete"/));
   it('with a value for a flag names it', () => refuses(['status', '--doctor=yes'], /--doctor takes no value/));
   it('with a value that is no choice lists the choices', () =>
     refuses(['export', '--format', 'xml'], /--format takes one of shell, dotenv, json, not "xml"/));
