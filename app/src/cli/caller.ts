@@ -29,9 +29,14 @@ export function readCaller(): Caller {
   return { environment: callerEnvironment(entries), inherited: readInherited(process.env) };
 }
 
+/** The words that this process was started with, the interpreter's included. @throws SesameError file-unreadable */
+export function givenWords(): Buffer[] {
+  return readTable('/proc/self/cmdline');
+}
+
 /** The last arguments of this process, as many as asked for. @throws SesameError file-unreadable */
 export function lastArguments(count: number): Buffer[] {
-  const words = readTable('/proc/self/cmdline');
+  const words = givenWords();
   assert(words.length > count, 'the command line holds the interpreter and its arguments');
   return words.slice(words.length - count);
 }

@@ -300,10 +300,10 @@ export class Vault {
   }
 
   #notFound(name: string): SesameError {
-    return SesameError.of('secret-not-found', { profile: this.profile, name });
+    return SesameError.of('secret-not-found', { profile: this.profile, name: JSON.stringify(name) });
   }
 
   #damaged(name: string): SesameError {
-    return SesameError.of('entry-damaged', { profile: this.profile, name });
+    return SesameError.of('entry-damaged', { profile: this.profile, name: JSON.stringify(name) });
   }
 }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 import { Exit, type ExitCode } from '../../core/exit.ts';
 import type { Invocation } from '../invocation.ts';
+import { secretNameOf } from '../secret-name.ts';
 import { checkProfileNames, profileOf, withSession } from '../session.ts';
 import { standardOutput, writeAll } from '../streams.ts';
 import { outputIsTerminal } from '../terminal.ts';
 
 export async function run(invocation: Invocation): Promise<ExitCode> {
-  const name = invocation.required(0);
+  const name = secretNameOf(invocation);
   checkProfileNames(invocation);
   return withSession(async (session) => {
     const profile = await profileOf(session, invocation);

@@ -5,12 +5,13 @@ import { isInvisibleUpstream, longestValue, requireSecretName } from '../../core
 import type { SecretBytes, SecretMemory } from '../../memory/secret-bytes.ts';
 import { readValue } from '../input.ts';
 import type { Invocation } from '../invocation.ts';
+import { secretNameOf } from '../secret-name.ts';
 import { checkProfileNames, profileOf, withSession } from '../session.ts';
 import { say } from '../streams.ts';
 import { ask, inputIsTerminal } from '../terminal.ts';
 
 export async function run(invocation: Invocation): Promise<ExitCode> {
-  const name = requireSecretName(invocation.required(0));
+  const name = requireSecretName(secretNameOf(invocation));
   checkProfileNames(invocation);
   return withSession(async (session) => {
     const value = inputIsTerminal() ? askForValue(session.memory, invocation, name) : readValue(session.memory);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { longestValue } from '../../../src/core/names.ts';
 import { connectClient } from '../../support/client.ts';
@@ -41,8 +43,29 @@ describe('sesame secret', () => {
       await ends(device, 2, ['secret', 'set', '-p', 'device', '--', name], 'v');
   });
 
-  it('says 6 for a name that is not there, whatever is asked of it', async () => {
-    for (const verb of ['get', 'delete']) await ends(device, 6, ['secret', verb, '-p', 'device', 'nowhere']);
+  it('refuses names that are not UTF-8, which would all be the same name', async () => {
+    const program = join(import.meta.dirname, '../../../../dist/bin/sesame');
+    const call = (verb: string, octal: string) =>
+      spawnSync('sh', ['-c', '"$0" secret "$1" -p device "$(printf "a$2")"', program, verb, octal], {
+        env: device.environment,
+        encoding: 'utf8',
+        input: 'value',
+      });
+    for (const verb of ['set', 'get', 'delete']) {
+      const { status, stderr } = call(verb, '\\377');
+      assert.equal(status, 2, `${verb}: ${stderr}`);
+      assert.match(stderr, /^sesame: the secret name .* is not allowed: it is not UTF-8; /);
+      const replacementCharacter = '\\357\\277\\275';
+      assert.equal(call(verb, replacementCharacter).status, 0);
+    }
+  });
+
+  it('says 6 for a name that is not there, whatever is asked of it, and shows the name as it was given', async () => {
+    for (const verb of ['get', 'delete'])
+      for (const name of ['nowhere', '']) {
+        const { stderr } = await ends(device, 6, ['secret', verb, '-p', 'device', name]);
+        assert.ok(stderr.includes(`profile device has no secret ${JSON.stringify(name)};`), stderr);
+      }
   });
 
   it('says 5 for a profile that no rule knows, where there are rules', async () => {
