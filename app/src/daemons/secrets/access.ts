@@ -32,6 +32,8 @@ export class AccessControl {
     if (this.allows(operation)) return;
     this.#denied(operation);
     const { profile, key, action, sender } = operation;
-    throw SesameError.of('access-denied', { client: clientName(sender), action, what: key ?? 'the secrets', profile });
+    // What the audit chain calls "environment" is no verb.
+    const verb = action === 'environment' ? 'read' : action;
+    throw SesameError.of('access-denied', { client: clientName(sender), action: verb, what: key ?? 'the secrets', profile });
   }
 }
