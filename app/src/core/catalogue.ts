@@ -58,6 +58,10 @@ const makeCatalogue = () =>
       message:
         'the vault of profile {profile} was locked while it was being unlocked, and stays locked; repeat the unlock if that is wanted',
     },
+    'lock-unrecorded': {
+      exit: Exit.storage,
+      message: '{profiles}: locked, but the audit chain could not record it ({reason}); see: sesame status --doctor',
+    },
     'vault-already-unlocked': { exit: Exit.alreadySo, message: 'the vault of profile {profile} is unlocked already' },
     'vault-busy': {
       exit: Exit.unexpected,

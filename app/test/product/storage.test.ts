@@ -13,14 +13,17 @@ const unprivileged = process.getuid?.() === 0 ? false : 'only root mounts a file
 describe('a state directory on a file system of 1 MB', { skip: unprivileged }, () => {
   let home: string;
   let device: Device;
+  let filler: string;
 
   before(async () => {
     home = mkdtempSync(join(tmpdir(), 'open-sesame-small-'));
+    filler = join(home, 'filler');
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m,mode=0700', 'tmpfs', home]);
     device = new Device('[global.secrets]\nidle_close_ms = 50\n', { home });
     await device.start();
     await device.initialise();
     await device.must(['secret', 'set', '-p', 'device', 'before'], 'kept');
+    await device.initialise('other');
   });
 
   after(async () => {
@@ -30,7 +33,6 @@ describe('a state directory on a file system of 1 MB', { skip: unprivileged }, (
   });
 
   it('refuses a write with exit 12 when it is full, and keeps what is there', async () => {
-    const filler = join(home, 'filler');
     for (let size = 1_000_000; size >= 1; size = Math.floor(size / 2)) {
       try {
         writeFileSync(filler, Buffer.alloc(size), { flag: 'a' });
@@ -42,7 +44,21 @@ describe('a state directory on a file system of 1 MB', { skip: unprivileged }, (
     assert.equal(refused.code, 12, refused.stderr);
     assert.match(refused.stderr, /no space left/);
     assert.equal((await device.must(['secret', 'get', '-p', 'device', 'before'])).toString(), 'kept');
+  });
+
+  it('locks every vault even when the audit chain has no room for that, and says so', async () => {
+    // Each attempt is recorded, until the last page of the file is full.
+    const recorded = async () => {
+      const { stderr } = await device.sesame(['secret', 'set', '-p', 'device', 'new'], 'x'.repeat(60_000));
+      return !stderr.includes('audit.jsonl');
+    };
+    while (await recorded());
+    const { code, stderr } = await device.sesame(['lock']);
+    assert.equal(code, 12, stderr);
+    assert.match(stderr, /^sesame: device, other: locked, but the audit chain could not record it \(storage-full\); see: /);
+    for (const profile of ['device', 'other']) assert.equal((await device.sesame(['secret', 'list', '-p', profile])).code, 4);
     rmSync(filler);
+    for (const profile of ['device', 'other']) await device.unlock(profile);
   });
 
   it('takes writes again once there is space', async () => {

@@ -63,11 +63,11 @@ export function vaultHandlers(options: VaultHandlersOptions): Handlers {
 
     async 'vault-lock'({ body, sender }) {
       const asked = body.profile === undefined ? [...new Set([...vaults.profiles, ...keyring.profiles()])] : [body.profile];
-      const locked: string[] = [];
-      for (const profile of asked) {
-        if (body.profile !== undefined && !keyring.exists(profile)) throw SesameError.of('vault-not-initialised', { profile });
-        if (await lockVault(options, profile, sender)) locked.push(profile);
-      }
+      if (body.profile !== undefined && !keyring.exists(body.profile))
+        throw SesameError.of('vault-not-initialised', { profile: body.profile });
+      // All of them before the first entry, which may take long or fail.
+      const locked = asked.filter((profile) => wipeVault(options, profile));
+      await recordLocks(auditor, locked, sender);
       return { body: { locked } };
     },
 
@@ -224,19 +224,27 @@ async function confirm(profile: string, vaults: VaultSet, entry: () => Promise<v
 
 /**
  * Wipes first and reports afterwards: a lock must work even when nothing can be written any more.
- * @returns whether it was unlocked, or partly
+ * @throws SesameError lock-unrecorded: the vault is locked
  */
-export async function lockVault(
-  { keyring, vaults, auditor, changed }: VaultHandlersOptions,
-  profile: string,
-  sender: Sender,
-): Promise<boolean> {
+export async function lockVault(options: VaultHandlersOptions, profile: string, sender: Sender): Promise<void> {
+  if (wipeVault(options, profile)) await recordLocks(options.auditor, [profile], sender);
+}
+
+/** @returns whether it was unlocked, or partly */
+function wipeVault({ keyring, vaults, changed }: VaultHandlersOptions, profile: string): boolean {
   const locked = vaults.lock(profile) || keyring.isPartlyUnlocked(profile);
   keyring.forget(profile);
-  if (!locked) return false;
-  changed(profile, 'locked');
-  await auditor.outcome({ action: 'lock', profile, key: null, sender }, 'success');
-  return true;
+  if (locked) changed(profile, 'locked');
+  return locked;
+}
+
+async function recordLocks(auditor: Auditor, profiles: readonly string[], sender: Sender): Promise<void> {
+  try {
+    for (const profile of profiles) await auditor.outcome({ action: 'lock', profile, key: null, sender }, 'success');
+  } catch (thrown) {
+    if (!(thrown instanceof SesameError)) throw thrown;
+    throw SesameError.of('lock-unrecorded', { profiles: profiles.join(', '), reason: thrown.code }, thrown);
+  }
 }
 
 async function addFactor(
