@@ -60,8 +60,9 @@ async function connect(memory: SecretMemory): Promise<Requester> {
   } catch (thrown) {
     const configurable =
       thrown instanceof SesameError && ['handshake-failed', 'daemon-unreachable', 'connection-closed'].includes(thrown.code);
+    if (!configurable) throw thrown;
     const { configuredEndpoint } = await import('./endpoint.ts');
-    const configured = configurable ? configuredEndpoint(paths) : undefined;
+    const configured = configuredEndpoint(paths);
     if (configured === undefined) throw thrown;
     return BlockingClient.connect({ memory, runtimeDirectory: usual.runtimeDirectory, ...configured });
   }

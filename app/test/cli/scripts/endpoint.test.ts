@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -33,3 +33,20 @@ for (const [what, configuration] of buses) {
     });
   });
 }
+
+describe('sesame where no setting of the bus could help', () => {
+  const copy = mkdtempSync(join(tmpdir(), 'open-sesame-dist-'));
+  const device = new Device('', { programs: join(copy, 'bin') });
+  after(async () => {
+    await device.dispose();
+    rmSync(copy, { recursive: true, force: true });
+  });
+
+  it('says what is wrong without loading what reads the configuration', async () => {
+    for (const part of ['bin', 'lib']) cpSync(join(import.meta.dirname, '../../../../dist', part), join(copy, part), { recursive: true });
+    rmSync(join(copy, 'lib/sesame-endpoint.cjs'));
+    mkdirSync(join(device.runtimeDirectory, 'bus.pub'));
+    const { stderr } = await ends(device, 11, ['secret', 'get', '-p', 'device', 'a']);
+    assert.match(stderr, /bus\.pub is damaged: it is not a regular file/);
+  });
+});
