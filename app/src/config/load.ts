@@ -22,6 +22,8 @@ export interface Reading {
   readonly diagnostics: readonly Diagnostic[];
   /** The files that exist, lowest layer first and the locks last. */
   readonly sources: readonly string[];
+  /** What policy.toml holds; nothing without a configuration. */
+  readonly locks: readonly Lock[];
   /** Where a setting in force is written; undefined for a default and for what is inherited. */
   originOf(path: KeyPath): Place | undefined;
 }
@@ -54,7 +56,7 @@ export function readConfiguration(paths: Paths): Reading {
   }
   const { locks, diagnostics: lockProblems } = policy === undefined ? { locks: [], diagnostics: [] } : readLocks(policy);
   diagnostics.push(...lockProblems);
-  const refused = { configuration: undefined, diagnostics, sources, originOf: () => undefined };
+  const refused = { configuration: undefined, diagnostics, sources, locks: [], originOf: () => undefined };
   if (firstError(diagnostics) !== undefined) return refused;
 
   diagnostics.push(...overruled(layers, locks));
@@ -73,7 +75,7 @@ export function readConfiguration(paths: Paths): Reading {
   )) {
     diagnostics.push(diagnose(severity, placeOf(path), problem, remedy));
   }
-  return firstError(diagnostics) === undefined ? { configuration, diagnostics, sources, originOf } : refused;
+  return firstError(diagnostics) === undefined ? { configuration, diagnostics, sources, locks, originOf } : refused;
 }
 
 /** The errors before the rest, and not more than anybody reads: each must be looked for in the files. */

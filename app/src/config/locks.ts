@@ -4,7 +4,7 @@ import { assert } from '../core/errors.ts';
 import { isDesktopKey } from './desktop.ts';
 import { type Diagnostic, diagnose, type Place } from './diagnostics.ts';
 import { type Document, isTable, placeOf, type Table, type Value } from './document.ts';
-import { formatKey, splitDottedKey } from './keys.ts';
+import { formatKey, type KeyPath, splitDottedKey } from './keys.ts';
 import { replaceAt, tableWith, valueAt } from './merge.ts';
 import { schemaProblems } from './schema-problems.ts';
 
@@ -54,6 +54,11 @@ function readLock(policy: Document, key: string, value: Value, place: Place): Om
 /** The settings with every locked one as it must be. A locked table is replaced as a whole: nothing can be added to it. */
 export function applyLocks(settings: Table, locks: readonly Lock[]): Table {
   return locks.reduce((table, { path, value }) => replaceAt(table, path, value), settings);
+}
+
+/** Whether policy.toml holds a setting, or a table around it. */
+export function isLocked(locks: readonly Lock[], path: KeyPath): boolean {
+  return locks.some((lock) => lock.path.every((part, index) => path[index] === part));
 }
 
 /** A warning for each file that has a locked setting otherwise, where it stands. */

@@ -107,6 +107,6 @@ function watchPlace({ directory, concerns, above = false }: WatchedPlace, soon: 
   }
 }
 
-function fingerprint({ configuration, diagnostics }: Reading): string {
-  return JSON.stringify([configuration, diagnostics]);
+function fingerprint({ configuration, diagnostics, locks }: Reading): string {
+  return JSON.stringify([configuration, diagnostics, locks.map(({ path }) => path)]);
 }

@@ -300,6 +300,10 @@ const makeCatalogue = () =>
 
     // Configuration
     'configuration-invalid': { exit: Exit.configuration, message: '{file}:{line}:{column}: {problem}; {remedy}' },
+    'setting-locked': {
+      exit: Exit.denied,
+      message: '{key} is locked by policy.toml and stays {value}; nothing was changed',
+    },
     'machine-binding-differs': {
       exit: Exit.damaged,
       message:

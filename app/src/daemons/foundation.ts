@@ -2,7 +2,9 @@
 import { staleAccounts } from '../config/accounts.ts';
 import type { Configuration } from '../config/configuration.ts';
 import type { Diagnostic } from '../config/diagnostics.ts';
+import type { KeyPath } from '../config/keys.ts';
 import { loadConfiguration } from '../config/load.ts';
+import { isLocked } from '../config/locks.ts';
 import { type Paths, resolvePaths } from '../config/paths.ts';
 import { watchConfiguration } from '../config/watch.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
@@ -37,6 +39,8 @@ export interface Foundation {
   readonly startedMs: number;
   /** The configuration in force now. */
   configuration(): Configuration;
+  /** Whether policy.toml holds a setting of it against everybody. */
+  isLocked(path: KeyPath): boolean;
   /** What is wrong with the configuration files, one line each. */
   configurationProblems(): readonly string[];
   /** Reads the files again now. */
@@ -76,7 +80,7 @@ async function serve(name: DaemonName, start: (foundation: Foundation) => Promis
   const hardening = hardenProcess();
   const paths = resolvePaths(process.env, process.getuid?.() ?? 0);
   const loaded = loadConfiguration(paths);
-  let { configuration } = loaded;
+  let { configuration, locks } = loaded;
   let problems = report(logger, loaded.diagnostics);
   configureLogger(logger, configuration);
   const sandbox = settleSandbox({ daemon: name, settings: configuration.global, environment: process.env, logger });
@@ -86,7 +90,7 @@ async function serve(name: DaemonName, start: (foundation: Foundation) => Promis
   stopOnSignal(logger, () => running);
   const watcher = watchConfiguration(paths, {
     changed(next) {
-      configuration = next.configuration;
+      ({ configuration, locks } = next);
       problems = report(logger, next.diagnostics);
       configureLogger(logger, configuration);
       service?.reconfigure(configuration);
@@ -113,6 +117,7 @@ async function serve(name: DaemonName, start: (foundation: Foundation) => Promis
     sandbox,
     startedMs: systemClock.monotonicMs(),
     configuration: () => configuration,
+    isLocked: (path) => isLocked(locks, path),
     configurationProblems: () => [...problems, ...staleAccounts().map(renewAccounts)],
     reload: () => watcher.reload(),
   });

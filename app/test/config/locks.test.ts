@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { isLocked } from '../../src/config/locks.ts';
 import { brief, type Files, Workplace } from './support.ts';
 
 const workplace = new Workplace();
@@ -30,6 +31,17 @@ describe('a lock', () => {
       diagnostics[0]?.problem ?? '',
       /^crypto\.kdf is locked by .*policy\.toml \(security team\): what stands here is ignored$/,
     );
+  });
+
+  it('holds a setting that it names or that stands in a table that it names, and no other', () => {
+    const { locks } = workplace.read({ 'etc/policy.toml': `${lock('global.logging', '{}')}${lock('crypto.kdf', '"argon2id"')}` });
+    for (const [key, expected] of [
+      ['crypto.kdf', true],
+      ['global.logging.level', true],
+      ['crypto.hkdf', false],
+      ['crypto', false],
+    ] as const)
+      assert.equal(isLocked(locks, key.split('.')), expected, key);
   });
 
   it("of the system holds against a user's own file", () => {

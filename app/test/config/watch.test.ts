@@ -62,6 +62,14 @@ describe('a watched configuration', () => {
     assert.deepEqual(events, ['capacity 30']);
   });
 
+  it('comes into force when a lock appears that changes nothing else', async () => {
+    const { paths, events } = watchFiles({ 'etc/config.toml': capacity(20) });
+    const lock = '[[policy]]\nkey = "global.ipc.channel_capacity"\nvalue = 20\n';
+    writeFileSync(join(paths.configuration, 'policy.toml'), lock);
+    await until(events, 1);
+    assert.deepEqual(events, ['capacity 20']);
+  });
+
   it('comes into force when its file is replaced by a rename, again and again', async () => {
     const { paths, events } = watchFiles({ 'etc/config.toml': capacity(20) });
     for (const [index, value] of [30, 40, 50].entries()) {

@@ -25,7 +25,7 @@ async function start(foundation: Foundation): Promise<Service> {
   requireOwnDirectory(paths.runtime, name);
 
   const installation = new InstallationFiles(paths.state, () => configuration().global.machine_binding, logger);
-  const profiles = new Profiles(paths.state, configuration, logger);
+  const profiles = new Profiles(paths.state, foundation, logger);
   const { audit: auditLimits } = configuration().global;
   const audit = AuditLog.open({
     path: join(paths.state, 'audit.jsonl'),

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
 import { join } from 'node:path';
-import type { Configuration } from '../../config/configuration.ts';
 import { type ProfileState, readProfileState, serialiseProfileState } from '../../config/profile-state.ts';
 import { SesameError } from '../../core/errors.ts';
 import type { Logger } from '../../core/log.ts';
 import { writeDurably } from '../../linux/files.ts';
+import type { Foundation } from '../foundation.ts';
+
+const defaultProfile = ['global', 'default_profile'];
+
+type Settings = Pick<Foundation, 'configuration' | 'isLocked'>;
 
 export interface ListedProfile {
   readonly name: string;
@@ -19,18 +23,18 @@ export interface ListedProfile {
  */
 export class Profiles {
   readonly #path: string;
-  readonly #configuration: () => Configuration;
+  readonly #settings: Settings;
   readonly #vaults = new Set<string>();
   #state: ProfileState;
 
-  constructor(stateDirectory: string, configuration: () => Configuration, logger: Logger) {
+  constructor(stateDirectory: string, settings: Settings, logger: Logger) {
     this.#path = join(stateDirectory, 'profiles.json');
-    this.#configuration = configuration;
+    this.#settings = settings;
     this.#state = readProfileState(this.#path, logger);
   }
 
   list(): ListedProfile[] {
-    const configured = Object.keys(this.#configuration().profiles);
+    const configured = Object.keys(this.#settings.configuration().profiles);
     const names = new Set([...configured, ...this.#vaults, ...this.#state.active]);
     const chosen = this.default;
     return [...names].sort().map((name) => ({
@@ -43,7 +47,8 @@ export class Profiles {
 
   /** The one that commands use without `-p`. */
   get default(): string {
-    return this.#state.default ?? this.#configuration().global.default_profile;
+    const configured = this.#settings.configuration().global.default_profile;
+    return this.#isDefaultLocked() ? configured : (this.#state.default ?? configured);
   }
 
   isActive(name: string): boolean {
@@ -71,9 +76,15 @@ export class Profiles {
     this.#save({ ...this.#state, active: active ? [...others, name].sort() : others });
   }
 
-  /** @throws SesameError storage errors; then nothing was changed */
+  /** @throws SesameError setting-locked, storage errors; then nothing was changed */
   setDefault(name: string): void {
+    if (this.#isDefaultLocked())
+      throw SesameError.of('setting-locked', { key: defaultProfile.join('.'), value: JSON.stringify(this.default) });
     this.#save({ ...this.#state, default: name });
+  }
+
+  #isDefaultLocked(): boolean {
+    return this.#settings.isLocked(defaultProfile);
   }
 
   #save(state: ProfileState): void {

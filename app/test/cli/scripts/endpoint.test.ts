@@ -43,7 +43,8 @@ describe('sesame where no setting of the bus could help', () => {
   });
 
   it('says what is wrong without loading what reads the configuration', async () => {
-    for (const part of ['bin', 'lib']) cpSync(join(import.meta.dirname, '../../../../dist', part), join(copy, part), { recursive: true });
+    for (const part of ['bin', 'lib'])
+      cpSync(join(import.meta.dirname, '../../../../dist', part), join(copy, part), { recursive: true });
     rmSync(join(copy, 'lib/sesame-endpoint.cjs'));
     mkdirSync(join(device.runtimeDirectory, 'bus.pub'));
     const { stderr } = await ends(device, 11, ['secret', 'get', '-p', 'device', 'a']);

@@ -22,7 +22,7 @@ describe('the deactivation of a profile', () => {
     directory = mkdtempSync(join(tmpdir(), 'deactivation-'));
     const paths = resolvePaths({ PDS_CONFIG_DIR: directory, PDS_STATE_DIR: directory, PDS_RUNTIME_DIR: directory }, 0);
     const { configuration } = loadConfiguration(paths);
-    profiles = new Profiles(directory, () => configuration, new RecordingLogger());
+    profiles = new Profiles(directory, { configuration: () => configuration, isLocked: () => false }, new RecordingLogger());
     profiles.setActive(profile, true);
     happened = [];
   });

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { loadConfiguration } from '../../../src/config/load.ts';
+import { isLocked } from '../../../src/config/locks.ts';
 import { resolvePaths } from '../../../src/config/paths.ts';
 import { RecordingLogger } from '../../../src/core/log.ts';
 import { Profiles } from '../../../src/daemons/profile/profiles.ts';
@@ -20,10 +21,11 @@ describe('the profiles of a device', () => {
 
   afterEach(() => rmSync(directory, { recursive: true }));
 
-  function open(configuration = ''): Profiles {
-    writeFileSync(join(directory, 'config.toml'), configuration);
+  function open(text = ''): Profiles {
+    writeFileSync(join(directory, 'config.toml'), text);
     const paths = resolvePaths({ PDS_CONFIG_DIR: directory, PDS_STATE_DIR: directory, PDS_RUNTIME_DIR: directory }, 0);
-    return new Profiles(directory, () => loadConfiguration(paths).configuration, logger);
+    const { configuration, locks } = loadConfiguration(paths);
+    return new Profiles(directory, { configuration: () => configuration, isLocked: (path) => isLocked(locks, path) }, logger);
   }
 
   it('are those of the configuration, those with a vault, and those that are active', () => {
@@ -51,6 +53,16 @@ describe('the profiles of a device', () => {
     assert.equal(open('[global]\ndefault_profile = "device"\n').default, 'device');
     open('[global]\ndefault_profile = "device"\n').setDefault('other');
     assert.equal(open('[global]\ndefault_profile = "device"\n').default, 'other');
+  });
+
+  it('have the default that policy.toml holds, whatever a person has chosen or chooses', () => {
+    open().setDefault('other');
+    writeFileSync(join(directory, 'policy.toml'), '[[policy]]\nkey = "global.default_profile"\nvalue = "device"\n');
+    const locked = open();
+    assert.equal(locked.default, 'device');
+    assert.throws(() => locked.setDefault('third'), { code: 'setting-locked', message: /^global\.default_profile is locked/ });
+    rmSync(join(directory, 'policy.toml'));
+    assert.equal(open().default, 'other');
   });
 
   it('are refused by name when there is no such profile', () => {
