@@ -35,8 +35,8 @@ function quoteForShell(value: Buffer): Buffer {
 }
 
 /**
- * There is no standard for dotenv files. Single quotes are taken literally by every reader (systemd, docker, Node, the dotenv libraries, and
- * a shell), so they are used unless the value holds one; then double quotes, with a backslash before what a shell or systemd would interpret.
+ * There is no standard for dotenv files. Single quotes are taken literally by every reader (systemd, docker compose, Node, the dotenv libraries,
+ * and a shell), so they are used unless the value holds one; then double quotes, with a backslash before what a shell or systemd would interpret.
  */
 function quoteForDotenv(value: Buffer): Buffer {
   if (!value.includes(singleQuote)) return quote(value, singleQuote, () => undefined);

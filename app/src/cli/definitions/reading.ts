@@ -52,7 +52,9 @@ export const exportCommand: CommandDefinition = {
   summary: 'print secrets as shell assignments, a dotenv file or JSON',
   description: [
     environmentNames,
-    'shell: `export NAME=…` for any POSIX shell. dotenv: `NAME=…` as systemd, docker and the dotenv libraries read it. json: one object. ' +
+    'shell: `export NAME=…` for any POSIX shell. dotenv: `NAME=…` in quotes, as systemd, docker compose and the dotenv libraries read it ' +
+      '(docker run --env-file does not); a value with a single quote and one of " \\ $ ` is read back as it was by systemd and shells alone. ' +
+      'json: one object. ' +
       'A value that the format cannot hold (NUL in shell; NUL or bytes that are not UTF-8 in dotenv; bytes that are not UTF-8 in json) is ' +
       'named and nothing at all is printed.',
   ],
