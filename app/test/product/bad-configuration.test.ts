@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
 import { longCampaign } from '../support/campaign.ts';
@@ -287,6 +287,21 @@ describe('a daemon whose configuration becomes bad while it runs', () => {
       assert.doesNotMatch(JSON.stringify(await status()), /mistake/);
     });
   }
+
+  it('makes no vault, whose rules and policy could not come into force, until it is corrected', async () => {
+    const device = track(await startDevice());
+    write(device, { 'config.toml': 'mistake = 1\n' });
+    const words = ['init', '-p', 'device', '--password-stdin', '--no-recovery-key'];
+    const refused = await device.sesame(words, 'a password\n');
+    assert.equal(refused.code, 14, refused.stderr);
+    assert.match(refused.stderr, /config\.toml:1:1: .*mistake/);
+    assert.deepEqual(
+      ['rules.toml', 'vaults/device.db'].filter((name) => existsSync(join(device.stateDirectory, name))),
+      [],
+    );
+    rmSync(join(device.configurationDirectory, 'config.toml'));
+    await device.must(words, 'a password\n');
+  });
 
   it('goes on when the file is replaced by a directory, and when all is removed', async () => {
     const device = track(await startDevice('[global]\ndefault_profile = "before"\n'));

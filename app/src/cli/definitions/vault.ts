@@ -68,6 +68,7 @@ export const vaultCommands: readonly CommandDefinition[] = [
       Exit.tpmUnavailable,
       Exit.storage,
       Exit.unreachable,
+      Exit.configuration,
     ],
     load: () => import('../commands/init.ts'),
   },
@@ -142,7 +143,7 @@ export const vaultCommands: readonly CommandDefinition[] = [
     arguments: [],
     options: [{ ...profileOption, description: 'the profile to lock; without it all' }, jsonOption],
     examples: [{ text: 'Lock everything', line: 'sesame lock' }],
-    exits: [Exit.notInitialised, Exit.denied, Exit.unreachable],
+    exits: [Exit.notInitialised, Exit.denied, Exit.storage, Exit.unreachable],
     load: () => import('../commands/lock.ts'),
   },
   {

@@ -3,6 +3,7 @@ import type { AuditLog } from '../../audit/log.ts';
 import { verifyChain } from '../../audit/verify.ts';
 import type { Handlers, Sender } from '../../bus/handler.ts';
 import type { BusServer } from '../../bus/server.ts';
+import { loadConfiguration } from '../../config/load.ts';
 import { monotonicMs } from '../../core/clock.ts';
 import { SesameError } from '../../core/errors.ts';
 import type { Foundation } from '../foundation.ts';
@@ -49,6 +50,8 @@ export function profileHandlers(options: ProfileHandlersOptions): Handlers {
     async 'installation-init'({ body: { profile } }) {
       // Rules that came with a vault, or did not, are the integrator's.
       if (profiles.isVault(profile)) throw SesameError.of('vault-exists', { profile });
+      // Beside a mistake in another file the new rules could not come into force, and the vault would be without them.
+      loadConfiguration(foundation.paths);
       const made = await installation.create(audit);
       const added = installation.addRules(profile);
       foundation.reload();
