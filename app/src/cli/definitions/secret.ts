@@ -19,7 +19,7 @@ export const secretCommands: readonly CommandDefinition[] = [
       { text: 'A text', line: "printf %s 'value' | sesame secret set -p device mqtt/password" },
       { text: 'A file', line: 'sesame secret set -p device tls/key < key.pem' },
     ],
-    exits: [Exit.notInitialised, Exit.locked, Exit.denied, Exit.storage, Exit.unreachable],
+    exits: [Exit.notInitialised, Exit.locked, Exit.denied, Exit.damaged, Exit.storage, Exit.unreachable],
     load: () => import('../commands/secret-set.ts'),
   },
   {
@@ -33,7 +33,7 @@ export const secretCommands: readonly CommandDefinition[] = [
       jsonOption,
     ],
     examples: [{ text: 'For a program', line: 'sesame secret list -p device --json' }],
-    exits: [Exit.notInitialised, Exit.locked, Exit.denied, Exit.unreachable],
+    exits: [Exit.notInitialised, Exit.locked, Exit.denied, Exit.damaged, Exit.unreachable],
     load: () => import('../commands/secret-list.ts'),
   },
   {
@@ -43,7 +43,7 @@ export const secretCommands: readonly CommandDefinition[] = [
     arguments: [secretArgument],
     options: [profileOption],
     examples: [{ text: 'Delete one', line: 'sesame secret delete -p device mqtt/password' }],
-    exits: [Exit.notInitialised, Exit.locked, Exit.denied, Exit.notFound, Exit.storage, Exit.unreachable],
+    exits: [Exit.notInitialised, Exit.locked, Exit.denied, Exit.notFound, Exit.damaged, Exit.storage, Exit.unreachable],
     load: () => import('../commands/secret-delete.ts'),
   },
   env,

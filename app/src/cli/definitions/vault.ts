@@ -132,6 +132,7 @@ export const vaultCommands: readonly CommandDefinition[] = [
       Exit.bootStateChanged,
       Exit.tpmUnavailable,
       Exit.damaged,
+      Exit.storage,
       Exit.unreachable,
     ],
     load: () => import('../commands/unlock.ts'),
