@@ -84,3 +84,39 @@ describe('a RAUC bundle', () => {
     assert.notEqual(run('rauc', 'info', `--keyring=${place('ours.crt')}`, place('altered.raucb')).status, 0);
   });
 });
+
+describe('the bundle of a build', () => {
+  const target = temporaryDirectory();
+  const settings = {
+    TARGET_DIR: target,
+    BINARIES_DIR: target,
+    OPEN_SESAME_BUNDLE_COMPATIBLE: 'open-sesame',
+    OPEN_SESAME_BUNDLE_VERSION: '0.1.0',
+    OPEN_SESAME_BUNDLE_CERTIFICATE: 'ours.crt',
+    OPEN_SESAME_BUNDLE_KEY: 'ours.key',
+  };
+  const build = (changed: Readonly<Record<string, string>>) =>
+    spawnSync('sh', [join(root, 'buildroot-ext/board/common/bundle.sh')], {
+      encoding: 'utf8',
+      env: { PATH: process.env['PATH'], ...settings, ...changed },
+    });
+
+  it('is not made where nobody asked for one', () => {
+    assert.deepEqual(
+      [build({ OPEN_SESAME_BUNDLE_VERSION: '' }).status, build({ OPEN_SESAME_BUNDLE_VERSION: '' }).stderr],
+      [0, ''],
+    );
+  });
+
+  it('stops the build without a key', () => {
+    const { status, stderr } = build({ OPEN_SESAME_BUNDLE_KEY: '' });
+    assert.equal(status, 1);
+    assert.match(stderr, /set BR2_PACKAGE_OPEN_SESAME_BUNDLE_KEY/);
+  });
+
+  it('stops a build whose image was finished before the option was set, and says what brings the hooks', () => {
+    const { status, stderr } = build({});
+    assert.equal(status, 1);
+    assert.match(stderr, /no update hooks yet: make open-sesame-reinstall all/);
+  });
+});
