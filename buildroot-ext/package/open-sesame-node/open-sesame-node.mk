@@ -13,9 +13,12 @@ OPEN_SESAME_NODE_LICENSE_FILES = LICENSE
 OPEN_SESAME_NODE_CPE_ID_VENDOR = nodejs
 OPEN_SESAME_NODE_CPE_ID_PRODUCT = node.js
 
-# Buildroot strips what is executable when the target is finished.
+# Buildroot strips what is executable whenever the target is finished. Each time
+# that would merge these notes once more, and no two images would be the same.
 define OPEN_SESAME_NODE_INSTALL_TARGET_CMDS
 	$(INSTALL) -D -m 0755 $(@D)/bin/node $(TARGET_DIR)/usr/lib/node/bin/node
+	$(TARGET_OBJCOPY) --remove-section=.gnu.build.attributes \
+		$(TARGET_DIR)/usr/lib/node/bin/node
 endef
 
 $(eval $(generic-package))
