@@ -119,7 +119,10 @@ export function describeLifecycle({
       await device.must(`rm -f /tmp/ended; (${control.restart(service)}; : > /tmp/ended) > /tmp/said 2>&1 &`);
       const deadline = performance.now() + tooLate * 1000;
       for (;;) {
-        const said = await device.must(`cat /tmp/said; ${control.messages(service)}; [ ! -e /tmp/ended ] || echo /tmp/ended`);
+        // Looked at first: what was said by the time of the end is read after it.
+        const said = await device.must(
+          `ended=$(ls /tmp/ended 2> /dev/null); cat /tmp/said; ${control.messages(service)}; echo $ended`,
+        );
         if (word.test(said) || said.includes('/tmp/ended')) return said;
         assert.ok(performance.now() < deadline, said);
         await wait(500);
