@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { verifyChain } from '../../audit/verify.ts';
+import { type AuditReport, verifyChain } from '../../audit/verify.ts';
 import { Exit, type ExitCode } from '../../core/exit.ts';
 import { verifyTimeoutMs } from '../doctor/audit.ts';
 import type { Invocation } from '../invocation.ts';
@@ -14,7 +14,7 @@ export async function run(invocation: Invocation): Promise<ExitCode> {
           async ({ bus }) => (await bus.request('audit-verify', {}, undefined, { timeoutMs: verifyTimeoutMs })).body,
         )
       : await verifyChain(path);
-  if (invocation.flag('json')) printJson(report);
+  if (invocation.flag('json')) printJson('tornBytes' in report ? namedAsElsewhere(report) : report);
   else {
     const head = report.head === 'absent' ? headText.absent : `${headText[report.head]} (${report.attestation})`;
     print(`${report.path}: entries ${report.first} to ${report.last} verify (${report.hash}), ${head}\n`);
@@ -22,6 +22,11 @@ export async function run(invocation: Invocation): Promise<ExitCode> {
       say(`the last ${report.tornBytes} bytes are a line without its end: they were not judged`);
   }
   return Exit.done;
+}
+
+/** With the members' names in the form of every other JSON that is printed. */
+function namedAsElsewhere({ acknowledgedGaps, tornBytes, ...others }: AuditReport) {
+  return { ...others, acknowledged_gaps: acknowledgedGaps, torn_bytes: tornBytes };
 }
 
 const headText = {

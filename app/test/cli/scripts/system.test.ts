@@ -191,6 +191,10 @@ describe('sesame on a device', () => {
     const copy = join(device.home, 'copy.jsonl');
     copyFileSync(join(device.stateDirectory, 'audit.jsonl'), copy);
     await ends(device, 0, ['audit', 'verify', '--path', copy]);
+    assert.deepEqual(
+      Object.keys(await json(device, ['audit', 'verify', '--path', copy])).filter((name) => name !== name.toLowerCase()),
+      [],
+    );
     const text = readFileSync(copy, 'utf8');
     writeFileSync(copy, text.slice(0, -20));
     assert.match((await ends(device, 0, ['audit', 'verify', '--path', copy])).stderr, /the last \d+ bytes .* were not judged/);
