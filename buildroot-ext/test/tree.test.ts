@@ -39,6 +39,16 @@ describe('the packages of the external tree', () => {
     }
   });
 
+  it('hand every licence that has a hash to legal-info', () => {
+    const listed = /^OPEN_SESAME_LICENSE_FILES = ([\s\S]*?)\)\n/m.exec(ours)?.[1]?.split(/[\s\\,]+/) ?? [];
+    const hashed = [...hashes(read('buildroot-ext/package/open-sesame/open-sesame.hash')).keys()].map((name) => basename(name));
+    assert.ok(hashed.length > 0);
+    assert.deepEqual(
+      hashed.filter((name) => !listed.includes(name)),
+      [],
+    );
+  });
+
   it('name no host', () => {
     for (const file of [ours, node]) assert.doesNotMatch(file, /https?:/);
   });

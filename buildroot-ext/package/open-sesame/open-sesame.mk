@@ -13,7 +13,7 @@ OPEN_SESAME_LICENSE = \
 	Public Domain (SQLite)
 OPEN_SESAME_LICENCES = parts/licences/usr/share/licenses/open-sesame
 OPEN_SESAME_LICENSE_FILES = $(addprefix $(OPEN_SESAME_LICENCES)/, \
-	open-sesame Apache-2.0 better-sqlite3-multiple-ciphers cborg ffi-rs \
+	open-sesame Apache-2.0 ajv better-sqlite3-multiple-ciphers cborg ffi-rs \
 	noble-hashes node-rs-argon2 rust-crates smol-toml sqlite)
 OPEN_SESAME_CPE_ID_VENDOR = open-sesame
 
