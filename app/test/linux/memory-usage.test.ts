@@ -9,9 +9,10 @@ import { failsWith } from '../support/failures.ts';
 describe('the memory of a process', () => {
   it('grows with what it allocates', () => {
     const before = memoryUsage('self').anonymousKb;
-    const held = Buffer.alloc(20 << 20, 1);
+    // Much more than what the collector may take or give back meanwhile.
+    const held = Buffer.alloc(200 << 20, 1);
     const growth = memoryUsage('self').anonymousKb - before;
-    assert.ok(growth > 19_000 && growth < 25_000, `${growth} kB for ${held.length} bytes`);
+    assert.ok(growth > 180_000 && growth < 230_000, `${growth} kB for ${held.length} bytes`);
   });
 
   it('counts what is locked', () => {
